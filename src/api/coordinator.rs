@@ -1,0 +1,75 @@
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Route;
+
+/// How interfaces and routes of pods are tuned: the spec of `SpiderCoordinator`, and the `coordinator`
+/// block of a network.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "spiderpool.spidernet.io",
+    version = "v2beta1",
+    kind = "SpiderCoordinator",
+    plural = "spidercoordinators",
+    shortname = "scc",
+    category = "spiderpool",
+    status = "SpiderCoordinatorStatus",
+    derive = "PartialEq"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct CoordinatorSpec {
+    /// `auto`, `underlay`, `overlay` or `disabled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Where the pod CIDRs come from: `auto`, `cluster`, `calico`, `cilium` or `none`.
+    #[serde(rename = "podCIDRType", skip_serializing_if = "Option::is_none")]
+    pub pod_cidr_type: Option<String>,
+    /// More destinations that leave by the default interface.
+    #[serde(rename = "hijackCIDR", skip_serializing_if = "Option::is_none")]
+    pub hijack_cidr: Option<Vec<String>>,
+    /// Routes added to the policy table of the interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_routes: Option<Vec<Route>>,
+    /// First two bytes of the interface's MAC address, `0a:1b`.
+    #[serde(rename = "podMACPrefix", skip_serializing_if = "Option::is_none")]
+    pub pod_mac_prefix: Option<String>,
+    /// Whether routes of pods with several interfaces are tuned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tune_pod_routes: Option<bool>,
+    /// The interface that carries the pod's default route.
+    #[serde(rename = "podDefaultRouteNIC", skip_serializing_if = "Option::is_none")]
+    pub pod_default_route_nic: Option<String>,
+    /// Routing table on the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_rule_table: Option<i64>,
+    /// `rp_filter` of the pod: 0, 1, 2; negative leaves it.
+    #[serde(rename = "podRPFilter", skip_serializing_if = "Option::is_none")]
+    pub pod_rp_filter: Option<i64>,
+    /// Transmit queue length; 0 leaves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tx_queue_len: Option<i64>,
+    /// Link-local address of the host's end of the veth pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub veth_link_address: Option<String>,
+    /// MTU of the veth pair.
+    #[serde(rename = "vethMTU", skip_serializing_if = "Option::is_none")]
+    pub veth_mtu: Option<i64>,
+}
+
+/// Status of a [`SpiderCoordinator`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpiderCoordinatorStatus {
+    /// `Synced` or `NotReady`.
+    pub phase: String,
+    /// Why it is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Pod CIDRs of the cluster.
+    #[serde(rename = "overlayPodCIDR", skip_serializing_if = "Option::is_none")]
+    pub overlay_pod_cidr: Option<Vec<String>>,
+    /// Service CIDRs of the cluster.
+    #[serde(rename = "serviceCIDR", skip_serializing_if = "Option::is_none")]
+    pub service_cidr: Option<Vec<String>>,
+}

@@ -1,0 +1,60 @@
+//! Annotation and label keys, literally as users and other components write them.
+
+/// Group selector, RDMA mode: on networks, pods and namespaces.
+pub const RDMA_INJECT: &str = "cni.spidernet.io/rdma-resource-inject";
+/// Group selector, general mode: on networks, pods and namespaces.
+pub const NETWORK_INJECT: &str = "cni.spidernet.io/network-resource-inject";
+/// On a pod: the container that gets the resources, instead of the first regular one.
+pub const INJECT_CONTAINER: &str = "cni.spidernet.io/inject-container";
+/// On a network: name of the `NetworkAttachmentDefinition`, instead of the network's own.
+pub const NAD_NAME: &str = "multus.spidernet.io/cr-name";
+/// On a network: CNI version of the rendered configuration.
+pub const CNI_VERSION: &str = "multus.spidernet.io/cni-version";
+/// On a network: value of `name` inside the rendered configuration list.
+pub const CNI_CONFIG_NAME: &str = "cni.spidernet.io/cniconfig-name";
+/// On a pod: the networks Multus attaches.
+pub const NETWORKS: &str = "k8s.v1.cni.cncf.io/networks";
+/// On a pod: the default network; read only.
+pub const DEFAULT_NETWORK: &str = "v1.multus-cni.io/default-network";
+/// On a pod: pools, subnets; removed by injection in conflict mode `clear`.
+pub const IPAM_POD_KEYS: [&str; 4] = [
+    "ipam.spidernet.io/ippool",
+    "ipam.spidernet.io/ippools",
+    "ipam.spidernet.io/subnet",
+    "ipam.spidernet.io/subnets",
+];
+/// Label on a pool: its subnet with `.`, `:` and `/` replaced by `-`.
+pub const POOL_CIDR: &str = "ipam.spidernet.io/ippool-cidr";
+/// Label on a subnet: as [`POOL_CIDR`].
+pub const SUBNET_CIDR: &str = "ipam.spidernet.io/subnet-cidr";
+/// Label on a pool: the subnet that controls it.
+pub const OWNER_SUBNET: &str = "ipam.spidernet.io/owner-spider-subnet";
+/// Label whose presence marks a pool that was made for one application.
+pub const OWNER_APPLICATION_NAME: &str = "ipam.spidernet.io/owner-application-name";
+/// The only labels that the affinity of such a pool may name.
+pub const APPLICATION_AFFINITY_KEYS: [&str; 5] = [
+    "ipam.spidernet.io/app-api-group",
+    "ipam.spidernet.io/app-api-version",
+    "ipam.spidernet.io/app-kind",
+    "ipam.spidernet.io/app-namespace",
+    "ipam.spidernet.io/app-name",
+];
+/// Finalizer of pools and subnets.
+pub const FINALIZER: &str = "spiderpool.spidernet.io";
+/// Label on an injected pod: how many networks it was given.
+pub const RAILS: &str = "railweave.io/rails";
+/// Annotation on an injected pod: groups and number of networks, e.g. `rdma-network=8`.
+pub const INJECTED: &str = "railweave.io/injected";
+/// Label that the leader mirrors onto namespaces that opted in, for `namespaceSelector`.
+pub const NAMESPACE_OPT_IN: &str = "railweave.io/inject";
+/// Set by the kubelet on the API server's copy of a static pod.
+pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
+
+/// Values of the two inject keys that opt out.
+pub const OPT_OUT: [&str; 2] = ["none", "disabled"];
+
+/// `172.18.40.0/24` as a label value: `172-18-40-0-24`.
+#[must_use]
+pub fn cidr_label(subnet: &str) -> String {
+    subnet.replace(['.', ':', '/'], "-")
+}

@@ -1,0 +1,29 @@
+//! The external contract: custom resources, annotation keys and the `ConfigMap`, as plain data.
+//!
+//! Everything here mirrors what users of the guide already wrote. The types are deliberately lenient
+//! (nearly every field is optional, numbers that people also write as text are [`IntOrString`]), because
+//! [`crate::rules`] wants to see what was written in order to explain what is wrong with it.
+//! Read [`Kind`] first, then [`SpiderMultusConfigSpec`]. This folder does no I/O and knows no clock.
+
+mod coordinator;
+mod endpoint;
+mod ip_pool;
+pub mod keys;
+mod kind;
+mod multus_config;
+mod reserved_ip;
+pub mod settings;
+mod shared;
+mod subnet;
+
+pub use coordinator::{CoordinatorSpec, SpiderCoordinator, SpiderCoordinatorStatus};
+pub use endpoint::{AllocationDetail, SpiderEndpoint, SpiderEndpointStatus, WorkloadAllocation};
+pub use ip_pool::{SpiderIPPool, SpiderIPPoolSpec, SpiderIPPoolStatus};
+pub use kind::{GROUP, Kind, VERSION};
+pub use multus_config::{
+    BondConfig, CniType, IbSriovConfig, IpoibConfig, IpvlanConfig, MacvlanConfig, OvsConfig, OvsTrunk, Pools,
+    SpiderMultusConfig, SpiderMultusConfigSpec, SriovConfig, VlanConfig,
+};
+pub use reserved_ip::{SpiderReservedIP, SpiderReservedIPSpec};
+pub use shared::{Condition, IntOrString, Route};
+pub use subnet::{SpiderSubnet, SpiderSubnetSpec, SpiderSubnetStatus};

@@ -1,0 +1,89 @@
+//! The `ConfigMap` (`spiderpool-config`, key `conf.yml`) after parsing; [`crate::rules::settings`] reads it.
+
+/// Key of the `ConfigMap` that holds the configuration.
+pub const CONFIG_KEY: &str = "conf.yml";
+
+/// Namespaces that are never injected unless the configuration says otherwise.
+pub const DEFAULT_EXCLUDED: [&str; 4] = ["kube-system", "spiderpool", "metallb-system", "istio-system"];
+
+/// The whole configuration. Keys that only later components read are kept in their sections' structs when
+/// those components arrive; until then they are accepted and listed as not in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `enableIPv4`
+    pub enable_ipv4: bool,
+    /// `enableIPv6`
+    pub enable_ipv6: bool,
+    /// `enableSpiderSubnet`
+    pub enable_spider_subnet: bool,
+    /// `enableValidatingResourcesDeletedWebhook`: deleting a pool or subnet in use is refused.
+    pub refuse_delete_in_use: bool,
+    /// `admission.strict`: deprecated spellings are refused instead of mended.
+    pub strict: bool,
+    /// `admission.failurePolicy` of the webhooks on pods.
+    pub failure_policy: FailurePolicy,
+    /// `podResourceInject`
+    pub inject: InjectSettings,
+}
+
+/// `podResourceInject`: who is injected, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InjectSettings {
+    /// `enabled`
+    pub enabled: bool,
+    /// `namespacesExclude`: names and globs (`*`, `?`).
+    pub namespaces_exclude: Vec<String>,
+    /// `namespacesInclude`: names and globs; empty means all.
+    pub namespaces_include: Vec<String>,
+    /// `networkNamespaces`: where networks may live that other namespaces' pods join; names and globs.
+    /// None means the release namespace, `kube-system` and `spiderpool`. The pod's own always counts.
+    pub network_namespaces: Option<Vec<String>>,
+    /// `conflicts`
+    pub conflicts: Conflicts,
+}
+
+/// What injection does with network annotations that the pod already carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflicts {
+    /// They are removed, each with a warning.
+    Clear,
+    /// The user's networks come first.
+    Merge,
+    /// The pod is refused.
+    Deny,
+}
+
+/// What the API server does with an opted-in pod when no replica answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// Refuse it.
+    Fail,
+    /// Let it pass; the final-state policy then refuses it.
+    Ignore,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            enable_ipv4: true,
+            enable_ipv6: true,
+            enable_spider_subnet: true,
+            refuse_delete_in_use: false,
+            strict: false,
+            failure_policy: FailurePolicy::Fail,
+            inject: InjectSettings::default(),
+        }
+    }
+}
+
+impl Default for InjectSettings {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            namespaces_exclude: DEFAULT_EXCLUDED.map(str::to_owned).to_vec(),
+            namespaces_include: Vec::new(),
+            network_namespaces: None,
+            conflicts: Conflicts::Clear,
+        }
+    }
+}

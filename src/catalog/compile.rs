@@ -1,0 +1,133 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::assemble::ConfigState;
+use super::groups::{self, Group, Mode};
+use super::objects::{NamespaceFacts, Objects};
+use super::scope::Scope;
+use crate::api::settings::Settings;
+use crate::rules::{Notice, Peers};
+
+/// Who this railweave is, as far as decisions depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The namespace it is installed in.
+    pub release_namespace: String,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { release_namespace: "spiderpool".to_owned() }
+    }
+}
+
+/// Something that keeps an object or the configuration from being in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// `SpiderIPPool a`, `ConfigMap`, ...
+    pub object: String,
+    /// Why, for people.
+    pub message: String,
+}
+
+/// The compiled view; every decision is a function of a request and one of these.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// The configuration in force.
+    pub settings: Settings,
+    /// Namespaces that are injected, and whose networks may be joined.
+    pub scope: Scope,
+    /// Index for rules across objects.
+    pub peers: Peers,
+    /// Opt-in of namespaces that have any.
+    pub namespaces: HashMap<String, NamespaceFacts>,
+    /// Resources that nodes offer; none when no node data is at hand.
+    pub offered: Option<BTreeSet<String>>,
+    /// What could not be taken into account.
+    pub problems: Vec<Problem>,
+    /// Whether the `ConfigMap` is in force.
+    pub config: ConfigState,
+    /// Advice about the configuration.
+    pub config_notices: Vec<Notice>,
+    groups: HashMap<Mode, HashMap<String, Group>>,
+    by_nad: HashMap<(Arc<str>, Arc<str>), Option<Arc<str>>>,
+    counts: Counts,
+}
+
+/// Sizes for the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Networks.
+    pub networks: usize,
+    /// Groups.
+    pub groups: usize,
+    /// Namespaces.
+    pub namespaces: usize,
+    /// Pools.
+    pub pools: usize,
+}
+
+impl Catalog {
+    /// Compiles what a source delivered under the given configuration.
+    #[must_use]
+    pub fn compile(objects: &Objects, settings: Settings, identity: &Identity) -> Self {
+        let scope = Scope::compile(&settings, &identity.release_namespace);
+        let groups = groups::index(objects.networks.values(), &scope);
+        let by_nad = objects.networks.values().map(|network| {
+            let key = (network.key.namespace.as_str().into(), network.nad_name.as_str().into());
+            (key, network.spec.resource().map(Arc::from))
+        });
+        let problems = objects.bad.iter().map(|((kind, key), message)| Problem {
+            object: format!("{kind} {key}"),
+            message: message.clone(),
+        });
+        let counts = Counts {
+            networks: objects.networks.len(),
+            groups: groups.values().map(HashMap::len).sum(),
+            namespaces: objects.namespace_names.len(),
+            pools: objects.pools.len(),
+        };
+        Self {
+            peers: Peers::build(objects.pools.values(), objects.subnets.values(), objects.nads.values()),
+            namespaces: objects
+                .namespaces
+                .iter()
+                .map(|(name, facts)| (name.clone(), facts.clone()))
+                .collect(),
+            offered: (!objects.nodes.is_empty()).then(|| objects.nodes.values().flatten().cloned().collect()),
+            problems: problems.collect(),
+            config: ConfigState::default(),
+            config_notices: Vec::new(),
+            by_nad: by_nad.collect(),
+            settings,
+            scope,
+            groups,
+            counts,
+        }
+    }
+
+    /// The group with a name under a key.
+    #[must_use]
+    pub fn group(&self, mode: Mode, name: &str) -> Option<&Group> {
+        self.groups.get(&mode)?.get(name)
+    }
+
+    /// All groups, in no order.
+    pub fn groups(&self) -> impl Iterator<Item = (Mode, &str, &Group)> {
+        self.groups
+            .iter()
+            .flat_map(|(mode, groups)| groups.iter().map(|(name, group)| (*mode, name.as_str(), group)))
+    }
+
+    /// The resource of the network behind a `NetworkAttachmentDefinition`, if the network is known.
+    #[must_use]
+    pub fn resource_of_nad(&self, namespace: &str, name: &str) -> Option<&str> {
+        self.by_nad.get(&(namespace.into(), name.into()))?.as_deref()
+    }
+
+    /// Sizes for the metrics.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+}

@@ -1,0 +1,268 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::api::settings::CONFIG_KEY;
+use crate::api::{Kind, SpiderMultusConfigSpec, keys};
+use crate::rules::{NadFacts, PoolFacts, SubnetFacts};
+
+/// Namespace (empty for cluster-scoped objects) and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.name)
+        }
+    }
+}
+
+/// A network as stored: what admission needs of a `SpiderMultusConfig`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// Namespace and name.
+    pub key: ObjectKey,
+    /// Name of its `NetworkAttachmentDefinition`.
+    pub nad_name: String,
+    /// Value of the RDMA inject key; the annotation beats the label.
+    pub rdma_groups: Option<String>,
+    /// Value of the general inject key; the annotation beats the label.
+    pub network_groups: Option<String>,
+    /// `spec`
+    pub spec: SpiderMultusConfigSpec,
+}
+
+/// The inject keys of a namespace; namespaces without any are not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceFacts {
+    /// Value of the RDMA inject key; the annotation beats the label.
+    pub rdma: Option<String>,
+    /// Value of the general inject key; the annotation beats the label.
+    pub network: Option<String>,
+}
+
+/// An object that cannot be read; it is left out, and said so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} {key}: {reason}")]
+pub struct BadObject {
+    /// Kind of the object.
+    pub kind: String,
+    /// Namespace and name.
+    pub key: ObjectKey,
+    /// Path and reason.
+    pub reason: String,
+}
+
+/// Everything a source has delivered so far, reduced to what admission needs.
+#[derive(Clone, Debug, Default)]
+pub struct Objects {
+    /// `SpiderMultusConfig`
+    pub networks: BTreeMap<ObjectKey, Arc<Network>>,
+    /// `SpiderIPPool`
+    pub pools: BTreeMap<String, Arc<PoolFacts>>,
+    /// `SpiderSubnet`
+    pub subnets: BTreeMap<String, Arc<SubnetFacts>>,
+    /// `NetworkAttachmentDefinition`
+    pub nads: BTreeMap<ObjectKey, NadFacts>,
+    /// Namespaces with inject keys.
+    pub namespaces: BTreeMap<String, NamespaceFacts>,
+    /// How many namespaces there are, with keys or without.
+    pub namespace_names: BTreeSet<String>,
+    /// Extended resources of each node; none at all when no node data is at hand.
+    pub nodes: BTreeMap<String, BTreeSet<String>>,
+    /// Text of the configuration, if the `ConfigMap` is there.
+    pub config: Option<String>,
+    /// Objects that could not be read, by kind and key.
+    pub bad: BTreeMap<(String, ObjectKey), String>,
+}
+
+impl Objects {
+    /// Takes in one object, whatever its kind; kinds that admission does not need are passed over.
+    ///
+    /// Returns whether anything changed that a new catalog would show. An object that cannot be read is
+    /// remembered in `bad`, replaces its older version, and is returned as the error.
+    pub fn apply(&mut self, object: &Value) -> Result<bool, BadObject> {
+        let kind = object["kind"].as_str().unwrap_or_default();
+        let key = key_of(object);
+        let was_bad = self.bad.remove(&(kind.to_owned(), key.clone())).is_some();
+        match self.take(kind, &key, object) {
+            Ok(changed) => Ok(changed || was_bad),
+            Err(reason) => {
+                self.remove(kind, &key);
+                self.bad.insert((kind.to_owned(), key.clone()), reason.clone());
+                Err(BadObject { kind: kind.to_owned(), key, reason })
+            }
+        }
+    }
+
+    /// Forgets an object; returns whether it was known.
+    pub fn remove(&mut self, kind: &str, key: &ObjectKey) -> bool {
+        let known = match kind {
+            "SpiderMultusConfig" => self.networks.remove(key).is_some(),
+            "SpiderIPPool" => self.pools.remove(&key.name).is_some(),
+            "SpiderSubnet" => self.subnets.remove(&key.name).is_some(),
+            "NetworkAttachmentDefinition" => self.nads.remove(key).is_some(),
+            "Namespace" => {
+                self.namespace_names.remove(&key.name) | self.namespaces.remove(&key.name).is_some()
+            }
+            "Node" => self.nodes.remove(&key.name).is_some(),
+            "ConfigMap" => self.config.take().is_some(),
+            _ => false,
+        };
+        self.bad.remove(&(kind.to_owned(), key.clone())).is_some() | known
+    }
+
+    /// Keys of all known objects of a kind, so that a source can find those that are gone after a relist.
+    #[must_use]
+    pub fn keys(&self, kind: &str) -> Vec<ObjectKey> {
+        let global = |name: &String| ObjectKey { namespace: String::new(), name: name.clone() };
+        let mut keys: Vec<ObjectKey> = match kind {
+            "SpiderMultusConfig" => self.networks.keys().cloned().collect(),
+            "SpiderIPPool" => self.pools.keys().map(global).collect(),
+            "SpiderSubnet" => self.subnets.keys().map(global).collect(),
+            "NetworkAttachmentDefinition" => self.nads.keys().cloned().collect(),
+            "Namespace" => self.namespace_names.iter().map(global).collect(),
+            "Node" => self.nodes.keys().map(global).collect(),
+            _ => Vec::new(),
+        };
+        keys.extend(self.bad.keys().filter(|(bad, _)| bad == kind).map(|(_, key)| key.clone()));
+        keys
+    }
+
+    fn take(&mut self, kind: &str, key: &ObjectKey, object: &Value) -> Result<bool, String> {
+        match kind {
+            "SpiderMultusConfig" => {
+                let network = Arc::new(network(key, object)?);
+                Ok(self.networks.insert(key.clone(), network.clone()).as_ref() != Some(&network))
+            }
+            "SpiderIPPool" => {
+                let pool = Arc::new(pool(key, object)?);
+                Ok(self.pools.insert(key.name.clone(), pool.clone()).as_ref() != Some(&pool))
+            }
+            "SpiderSubnet" => {
+                let subnet = Arc::new(subnet(key, object)?);
+                Ok(self.subnets.insert(key.name.clone(), subnet.clone()).as_ref() != Some(&subnet))
+            }
+            "NetworkAttachmentDefinition" => {
+                let owner = owner(object, Kind::MultusConfig, false);
+                let nad = NadFacts { namespace: key.namespace.clone(), name: key.name.clone(), owner };
+                Ok(self.nads.insert(key.clone(), nad.clone()).as_ref() != Some(&nad))
+            }
+            "Namespace" => {
+                let new = self.namespace_names.insert(key.name.clone());
+                let facts = NamespaceFacts {
+                    rdma: metadata_value(object, keys::RDMA_INJECT),
+                    network: metadata_value(object, keys::NETWORK_INJECT),
+                };
+                let old = if facts == NamespaceFacts::default() {
+                    self.namespaces.remove(&key.name)
+                } else {
+                    self.namespaces.insert(key.name.clone(), facts.clone())
+                };
+                Ok(new | (old.unwrap_or_default() != facts))
+            }
+            "Node" => {
+                let resources = extended_resources(object);
+                Ok(self.nodes.insert(key.name.clone(), resources.clone()).as_ref() != Some(&resources))
+            }
+            "ConfigMap" => {
+                let Some(text) = object["data"][CONFIG_KEY].as_str() else {
+                    return Err(format!("data has no key {CONFIG_KEY}"));
+                };
+                Ok(self.config.replace(text.to_owned()).as_deref() != Some(text))
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+fn key_of(object: &Value) -> ObjectKey {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+    ObjectKey { namespace: text("namespace"), name: text("name") }
+}
+
+/// The value of a key as annotation, else as label.
+fn metadata_value(object: &Value, key: &str) -> Option<String> {
+    let metadata = &object["metadata"];
+    let value = metadata["annotations"].get(key).or_else(|| metadata["labels"].get(key))?;
+    value.as_str().map(str::to_owned)
+}
+
+fn owner(object: &Value, kind: Kind, controller: bool) -> Option<String> {
+    let references = object["metadata"]["ownerReferences"].as_array()?;
+    let ours = |reference: &&Value| {
+        reference["kind"] == kind.name() && (!controller || reference["controller"] == Value::Bool(true))
+    };
+    references.iter().find(ours)?["name"].as_str().map(str::to_owned)
+}
+
+/// Decodes a part of an object; the error names the path inside the object.
+fn decode<T: DeserializeOwned>(part: &str, value: &Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| format!("{part}.{}: {}", error.path(), error.inner()))
+}
+
+fn network(key: &ObjectKey, object: &Value) -> Result<Network, String> {
+    let nad_name = object["metadata"]["annotations"][keys::NAD_NAME].as_str().filter(|name| !name.is_empty());
+    Ok(Network {
+        key: key.clone(),
+        nad_name: nad_name.unwrap_or(&key.name).to_owned(),
+        rdma_groups: metadata_value(object, keys::RDMA_INJECT),
+        network_groups: metadata_value(object, keys::NETWORK_INJECT),
+        spec: decode("spec", &object["spec"])?,
+    })
+}
+
+fn pool(key: &ObjectKey, object: &Value) -> Result<PoolFacts, String> {
+    let metadata = &object["metadata"];
+    let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
+    let labels = match &metadata["labels"] {
+        Value::Null => BTreeMap::new(),
+        labels => decode("metadata.labels", labels)?,
+    };
+    Ok(PoolFacts {
+        name: key.name.clone(),
+        uid: text("uid"),
+        created: text("creationTimestamp"),
+        labels,
+        controller: owner(object, Kind::Subnet, true),
+        terminating: metadata["deletionTimestamp"].is_string(),
+        spec: decode("spec", &object["spec"])?,
+    })
+}
+
+fn subnet(key: &ObjectKey, object: &Value) -> Result<SubnetFacts, String> {
+    let metadata = &object["metadata"];
+    let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
+    Ok(SubnetFacts {
+        name: key.name.clone(),
+        uid: text("uid"),
+        created: text("creationTimestamp"),
+        terminating: metadata["deletionTimestamp"].is_string(),
+        spec: decode("spec", &object["spec"])?,
+        controlled: object["status"]["controlledIPPools"].as_str().map(str::to_owned),
+    })
+}
+
+/// Names with a domain, as device plugins register them; the kubelet's own have none.
+fn extended_resources(node: &Value) -> BTreeSet<String> {
+    let allocatable = node["status"]["allocatable"].as_object();
+    allocatable
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name)
+        .filter(|name| name.contains('/'))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,149 @@
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::api::settings::{InjectSettings, Settings};
+use crate::reason::Reason;
+
+/// Namespaces that no configuration opens for injection: the cluster's own pods must never wait for us.
+pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+
+/// A namespace name or a glob of `*` and `?`.
+#[derive(Clone, Debug)]
+pub struct Glob {
+    text: String,
+    matcher: GlobMatcher,
+}
+
+impl Glob {
+    /// Parses a namespace name or glob; the error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '*' | '?');
+        if text.is_empty() || !text.chars().all(legal) {
+            return Err(
+                "use a namespace name, or a pattern of lower-case letters, digits, '-', '*' and '?'".into()
+            );
+        }
+        let glob = GlobBuilder::new(text).build().map_err(|error| error.to_string())?;
+        Ok(Self { text: text.to_owned(), matcher: glob.compile_matcher() })
+    }
+
+    /// Whether the namespace is meant.
+    #[must_use]
+    pub fn matches(&self, namespace: &str) -> bool {
+        self.matcher.is_match(namespace)
+    }
+
+    /// As written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same set as an anchored RE2 expression, for CEL in the API server.
+    #[must_use]
+    pub fn regex(&self) -> String {
+        let body: String = self
+            .text
+            .chars()
+            .map(|c| match c {
+                '*' => ".*".to_owned(),
+                '?' => ".".to_owned(),
+                other => other.to_string(),
+            })
+            .collect();
+        format!("^{body}$")
+    }
+}
+
+/// Which namespaces are injected, and whose networks their pods may join.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// railweave's own namespace.
+    pub release_namespace: String,
+    /// Never injected.
+    pub exclude: Vec<Glob>,
+    /// Only these are injected; empty means all.
+    pub include: Vec<Glob>,
+    /// Networks here may be joined by every namespace's pods.
+    pub networks: Vec<Glob>,
+}
+
+impl Scope {
+    /// Compiles the globs. The configuration was validated, so a glob that does not parse matches nothing.
+    #[must_use]
+    pub fn compile(settings: &Settings, release_namespace: &str) -> Self {
+        let compile =
+            |patterns: &[String]| patterns.iter().filter_map(|text| Glob::parse(text).ok()).collect();
+        let InjectSettings { namespaces_exclude, namespaces_include, network_namespaces, .. } =
+            &settings.inject;
+        let default =
+            || vec![release_namespace.to_owned(), "kube-system".to_owned(), "spiderpool".to_owned()];
+        Self {
+            release_namespace: release_namespace.to_owned(),
+            exclude: compile(namespaces_exclude),
+            include: compile(namespaces_include),
+            networks: compile(&network_namespaces.clone().unwrap_or_else(default)),
+        }
+    }
+
+    /// Why pods of the namespace are not injected, if they are not.
+    #[must_use]
+    pub fn refusal(&self, namespace: &str) -> Option<Reason> {
+        if namespace == self.release_namespace {
+            Some(Reason::ReleaseNamespace)
+        } else if SYSTEM_NAMESPACES.contains(&namespace)
+            || self.exclude.iter().any(|glob| glob.matches(namespace))
+        {
+            Some(Reason::NamespaceExcluded)
+        } else if !self.include.is_empty() && !self.include.iter().any(|glob| glob.matches(namespace)) {
+            Some(Reason::NamespaceNotIncluded)
+        } else {
+            None
+        }
+    }
+
+    /// Whether pods of `namespace` may join networks of `network_namespace`.
+    #[must_use]
+    pub fn may_join(&self, namespace: &str, network_namespace: &str) -> bool {
+        namespace == network_namespace || self.networks.iter().any(|glob| glob.matches(network_namespace))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_and_their_regular_expressions_agree() {
+        let glob = Glob::parse("team-*-gpu?").unwrap();
+        assert!(glob.matches("team-a-gpu1"));
+        assert!(!glob.matches("team-a-gpu"));
+        assert!(!glob.matches("xteam-a-gpu1"));
+        assert_eq!(glob.regex(), "^team-.*-gpu.$");
+        assert!(Glob::parse("Team").is_err());
+        assert!(Glob::parse("").is_err());
+        assert!(Glob::parse("a[bc]").is_err());
+    }
+
+    #[test]
+    fn exclusion_wins_over_inclusion_and_the_release_namespace_over_both() {
+        let mut settings = Settings::default();
+        settings.inject.namespaces_include = vec!["team-*".into(), "rw".into()];
+        settings.inject.namespaces_exclude = vec!["team-b".into()];
+        assert_eq!(Scope::compile(&settings, "rw").refusal("kube-system"), Some(Reason::NamespaceExcluded));
+        let scope = Scope::compile(&settings, "rw");
+        assert_eq!(scope.refusal("team-a"), None);
+        assert_eq!(scope.refusal("team-b"), Some(Reason::NamespaceExcluded));
+        assert_eq!(scope.refusal("other"), Some(Reason::NamespaceNotIncluded));
+        assert_eq!(scope.refusal("rw"), Some(Reason::ReleaseNamespace));
+    }
+
+    #[test]
+    fn a_pod_joins_shared_networks_and_those_of_its_own_namespace() {
+        let scope = Scope::compile(&Settings::default(), "rw");
+        assert!(scope.may_join("team-a", "team-a"));
+        assert!(scope.may_join("team-a", "kube-system"));
+        assert!(scope.may_join("team-a", "spiderpool"));
+        assert!(scope.may_join("team-a", "rw"));
+        assert!(!scope.may_join("team-a", "team-b"));
+    }
+}

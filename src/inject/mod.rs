@@ -1,0 +1,16 @@
+//! What happens to a pod: a pure function of the pod and the catalog.
+//!
+//! [`PodView`] borrows the few fields that matter from the request body, [`decide`] says what happens and
+//! why, [`patch`] writes the JSON patch. The webhook server, `inject` and `explain` call exactly these.
+
+mod decide;
+mod decision;
+mod patch;
+mod pod_view;
+mod trace;
+
+pub use decide::{PodRequest, decide};
+pub use decision::{Decision, Denial, Outcome, Plan, Skip};
+pub use patch::patch;
+pub use pod_view::{ContainerView, PodView};
+pub use trace::{Silent, Step, Trace};

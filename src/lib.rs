@@ -1,0 +1,24 @@
+//! railweave gives pods on Kubernetes AI clusters their RDMA rails: one annotation, all rails or none.
+//!
+//! The folders, from the outside in; dependencies point downwards only:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `cli` | one file for each verb: parses arguments, calls the layers below, prints |
+//! | `admission` | HTTPS: listener, certificates, routes, review envelope, webhook registration |
+//! | `controllers` | the leader's loops, one file each |
+//! | `sources` | objects in: from a cluster (watch) or from a directory |
+//! | `telemetry` | metrics, logs, health; used from above this line only |
+//! | | *from here down: no clock, no client, no files, no async* |
+//! | [`inject`] | what happens to a pod: [`inject::decide`], and the JSON patch |
+//! | [`catalog`] | the compiled, immutable view that admission decides on |
+//! | [`rules`] | normalise and validate, one file for each kind |
+//! | [`net`] | families, ranges, interval sets over `u128` |
+//! | [`api`] | custom resources, annotation keys, configuration |
+
+pub mod api;
+pub mod catalog;
+pub mod inject;
+pub mod net;
+pub mod reason;
+pub mod rules;
