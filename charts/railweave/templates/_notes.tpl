@@ -1,0 +1,46 @@
+{{/* What NOTES.txt prints; a template of its own, so that a test can render it without a cluster. */}}
+{{- define "railweave.notes" -}}
+{{- $c := .Values.spiderpoolController -}}
+{{- $name := include "railweave.controller" . -}}
+{{ $name }} {{ .Chart.AppVersion }} is installed in namespace {{ .Release.Namespace }}.
+
+  kubectl -n {{ .Release.Namespace }} rollout status deployment/{{ $name }}
+{{ if $c.podResourceInject.enabled }}
+Injection of networks and resources into pods is on. Change who is injected at any time, without a restart:
+
+  kubectl -n {{ .Release.Namespace }} edit configmap {{ .Values.global.configName }}
+{{- else }}
+Injection of networks and resources into pods is off. To switch it on, without a restart:
+
+  helm upgrade {{ .Release.Name }} CHART -n {{ .Release.Namespace }} --reuse-values --set spiderpoolController.podResourceInject.enabled=true
+{{- end }}
+{{- $absent := list -}}
+{{- if .Values.sriov.install }}{{ $absent = append $absent "sriov.install: creation of VFs and the SR-IOV device plugin" }}{{ end -}}
+{{- if .Values.SriovOperator.install }}{{ $absent = append $absent "SriovOperator.install: creation of VFs and the SR-IOV device plugin" }}{{ end -}}
+{{- if .Values.ibSriovCni.install }}{{ $absent = append $absent "ibSriovCni.install: the CNI plugin for InfiniBand VFs" }}{{ end -}}
+{{- if .Values.sriovDevicePlugin.resourceName }}{{ $absent = append $absent (printf "sriovDevicePlugin.resourceName=%s: the SR-IOV device plugin" .Values.sriovDevicePlugin.resourceName) }}{{ end -}}
+{{- range $flag := list "enabled" "enabledRdmaMetric" "enabledDebugMetric" -}}
+{{- if index $.Values.spiderpoolAgent.prometheus $flag }}{{ $absent = append $absent (printf "spiderpoolAgent.prometheus.%s: RDMA metrics of the nodes" $flag) }}{{ end -}}
+{{- end -}}
+{{- if $absent }}
+
+WITHOUT EFFECT: these flags belong to components that railweave {{ .Chart.AppVersion }} does not contain yet.
+Nothing was installed for them; keep running what provides them today.
+{{ range $absent }}
+  - {{ . }}
+{{- end }}
+{{- end }}
+{{- if .Values.grafanaDashboard.install }}
+
+The Grafana dashboard shows admission; panels on RDMA traffic come with the node component, which is not there yet.
+{{- end }}
+{{- if lt (int $c.replicas) 2 }}
+
+WARNING: with one replica, pods that opted in are refused whenever it restarts. Use two or more.
+{{- end }}
+{{- if and (eq $c.image.registry "") (eq .Values.global.imageRegistryOverride "") }}
+
+The image {{ include "railweave.image" . }} names no registry: it has to be on the nodes already, or set
+--set global.imageRegistryOverride=REGISTRY to the registry that holds it.
+{{- end }}
+{{- end -}}
