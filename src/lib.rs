@@ -14,6 +14,7 @@
 //! | [`catalog`] | the compiled, immutable view that admission decides on |
 //! | [`rules`] | normalise and validate, one file for each kind |
 //! | [`net`] | families, ranges, interval sets over `u128` |
+//! | [`yaml`] | manifests as text: reading with line numbers, writing |
 //! | [`api`] | custom resources, annotation keys, configuration |
 
 pub mod api;
@@ -22,3 +23,4 @@ pub mod inject;
 pub mod net;
 pub mod reason;
 pub mod rules;
+pub mod yaml;
