@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::assemble::ConfigState;
 use super::groups::{self, Group, Mode};
-use super::objects::{NamespaceFacts, Objects};
+use super::objects::{NamespaceFacts, ObjectKey, Objects};
 use super::scope::Scope;
 use crate::api::settings::Settings;
 use crate::rules::{Notice, Peers};
@@ -50,7 +50,7 @@ pub struct Catalog {
     /// Advice about the configuration.
     pub config_notices: Vec<Notice>,
     groups: HashMap<Mode, HashMap<String, Group>>,
-    by_nad: HashMap<(Arc<str>, Arc<str>), Option<Arc<str>>>,
+    nad_resources: HashMap<ObjectKey, Arc<str>>,
     counts: Counts,
 }
 
@@ -73,9 +73,10 @@ impl Catalog {
     pub fn compile(objects: &Objects, settings: Settings, identity: &Identity) -> Self {
         let scope = Scope::compile(&settings, &identity.release_namespace);
         let groups = groups::index(objects.networks.values(), &scope);
-        let by_nad = objects.networks.values().map(|network| {
-            let key = (network.key.namespace.as_str().into(), network.nad_name.as_str().into());
-            (key, network.spec.resource().map(Arc::from))
+        let nad_resources = objects.networks.values().filter_map(|network| {
+            let namespace = network.key.namespace.clone();
+            let nad = ObjectKey { namespace, name: network.nad_name.clone() };
+            Some((nad, Arc::from(network.spec.resource()?)))
         });
         let problems = objects.bad.iter().map(|((kind, key), message)| Problem {
             object: format!("{kind} {key}"),
@@ -98,7 +99,7 @@ impl Catalog {
             problems: problems.collect(),
             config: ConfigState::default(),
             config_notices: Vec::new(),
-            by_nad: by_nad.collect(),
+            nad_resources: nad_resources.collect(),
             settings,
             scope,
             groups,
@@ -119,10 +120,11 @@ impl Catalog {
             .flat_map(|(mode, groups)| groups.iter().map(|(name, group)| (*mode, name.as_str(), group)))
     }
 
-    /// The resource of the network behind a `NetworkAttachmentDefinition`, if the network is known.
+    /// The resource of the network behind a `NetworkAttachmentDefinition`, if the network is known and has one.
     #[must_use]
     pub fn resource_of_nad(&self, namespace: &str, name: &str) -> Option<&str> {
-        self.by_nad.get(&(namespace.into(), name.into()))?.as_deref()
+        let key = ObjectKey { namespace: namespace.to_owned(), name: name.to_owned() };
+        self.nad_resources.get(&key).map(|resource| &**resource)
     }
 
     /// Sizes for the metrics.

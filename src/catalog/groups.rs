@@ -107,8 +107,10 @@ fn member_problem(network: &Network, mode: Mode) -> Option<String> {
 }
 
 /// All networks that carry one value of one key, in the order of rails.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
+    /// Its name.
+    pub name: Arc<str>,
     /// The members.
     pub members: Vec<Arc<Member>>,
 }
@@ -123,7 +125,8 @@ pub(super) fn index<'a>(
         let member = Arc::new(Member::new(network, scope));
         for (mode, value) in [(Mode::Rdma, &network.rdma_groups), (Mode::Network, &network.network_groups)] {
             for name in value.iter().flat_map(|value| split_groups(value)) {
-                let group = groups.entry(mode).or_default().entry(name.to_owned()).or_default();
+                let empty = || Group { name: name.into(), members: Vec::new() };
+                let group = groups.entry(mode).or_default().entry(name.to_owned()).or_insert_with(empty);
                 if !group.members.iter().any(|known| Arc::ptr_eq(known, &member)) {
                     group.members.push(member.clone());
                 }

@@ -1,6 +1,4 @@
-use std::borrow::Cow;
-
-use crate::catalog::{Member, Mode};
+use crate::catalog::Member;
 use crate::reason::Reason;
 
 /// A decision and what a person should know about it.
@@ -39,17 +37,17 @@ pub struct Denial {
     pub message: String,
 }
 
-/// What a pod gets. Rendered by [`super::patch`]; empty when the pod has it all already.
+/// What a pod gets; [`super::patch`] turns it into the difference to what the pod has.
 #[derive(Clone, Debug)]
 pub struct Plan<'c> {
-    /// The groups joined, in the order of the pod's keys and lists.
-    pub groups: Vec<(Mode, Cow<'c, str>)>,
     /// Networks of the groups, in the order of rails.
     pub members: Vec<&'c Member>,
     /// Value of the networks annotation: a JSON list.
     pub networks: String,
     /// Number of entries in `networks`.
     pub rails: usize,
+    /// Value of [`crate::api::keys::INJECTED`]: the groups joined and the number of networks.
+    pub injected: String,
     /// Index of the container that gets the resources.
     pub container: usize,
     /// Resources to raise on that container, with the quantity it has afterwards.

@@ -5,12 +5,19 @@
 
 mod decide;
 mod decision;
+mod messages;
+mod networks;
+mod opt_in;
 mod patch;
 mod pod_view;
+mod quantity;
 mod trace;
+
+#[cfg(test)]
+mod tests;
 
 pub use decide::{PodRequest, decide};
 pub use decision::{Decision, Denial, Outcome, Plan, Skip};
 pub use patch::patch;
-pub use pod_view::{ContainerView, PodView};
+pub use pod_view::{ContainerView, PodView, ResourcesView};
 pub use trace::{Silent, Step, Trace};

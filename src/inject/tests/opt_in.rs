@@ -1,0 +1,105 @@
+use serde_json::json;
+
+use super::{Fixture, networks_of};
+use crate::api::keys::{MIRROR_POD, NETWORK_INJECT, RDMA_INJECT};
+use crate::reason::Reason;
+
+#[test]
+fn the_guides_pod_gets_eight_networks_and_eight_resources() {
+    let answer = Fixture::new().rails().decide();
+    assert_eq!(answer.reason, Reason::Injected);
+    assert_eq!(answer.warnings, Vec::<String>::new());
+    assert_eq!(
+        answer.pod["metadata"]["annotations"],
+        json!({
+            "cni.spidernet.io/rdma-resource-inject": "rdma-network",
+            "k8s.v1.cni.cncf.io/networks": "[{\"name\":\"gpu1-sriov\",\"namespace\":\"spiderpool\"},\
+                {\"name\":\"gpu2-sriov\",\"namespace\":\"spiderpool\"},{\"name\":\"gpu3-sriov\",\"namespace\":\"spiderpool\"},\
+                {\"name\":\"gpu4-sriov\",\"namespace\":\"spiderpool\"},{\"name\":\"gpu5-sriov\",\"namespace\":\"spiderpool\"},\
+                {\"name\":\"gpu6-sriov\",\"namespace\":\"spiderpool\"},{\"name\":\"gpu7-sriov\",\"namespace\":\"spiderpool\"},\
+                {\"name\":\"gpu8-sriov\",\"namespace\":\"spiderpool\"}]",
+            "railweave.io/injected": "rdma-network=8"
+        })
+    );
+    assert_eq!(answer.pod["metadata"]["labels"], json!({"railweave.io/rails": "8"}));
+    let each = json!({
+        "spidernet.io/gpu1sriov": "1", "spidernet.io/gpu2sriov": "1", "spidernet.io/gpu3sriov": "1",
+        "spidernet.io/gpu4sriov": "1", "spidernet.io/gpu5sriov": "1", "spidernet.io/gpu6sriov": "1",
+        "spidernet.io/gpu7sriov": "1", "spidernet.io/gpu8sriov": "1"
+    });
+    assert_eq!(answer.pod["spec"]["containers"][0]["resources"], json!({"limits": each, "requests": each}));
+}
+
+#[test]
+fn a_pod_without_keys_is_left_alone() {
+    let answer = Fixture::new().decide();
+    assert_eq!((answer.reason, answer.patch), (Reason::NotOptedIn, None));
+    assert_eq!(answer.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_label_opts_in_and_the_annotation_beats_it() {
+    assert_eq!(Fixture::new().label(RDMA_INJECT, "rdma-network").decide().reason, Reason::Injected);
+    let both = Fixture::new().label(RDMA_INJECT, "rdma-network").annotate(RDMA_INJECT, "none");
+    assert_eq!(both.decide().reason, Reason::OptedOut);
+}
+
+#[test]
+fn the_namespace_speaks_only_for_pods_without_any_key() {
+    let answer = Fixture::new().namespace(RDMA_INJECT, "rdma-network").decide();
+    assert_eq!(networks_of(&answer.pod).len(), 8);
+    for value in ["none", "disabled", " none "] {
+        let answer =
+            Fixture::new().namespace(RDMA_INJECT, "rdma-network").annotate(RDMA_INJECT, value).decide();
+        assert_eq!((answer.reason, answer.patch), (Reason::OptedOut, None));
+    }
+    // The pod's own key wins although it is the other one.
+    let answer =
+        Fixture::new().namespace(RDMA_INJECT, "rdma-network").annotate(NETWORK_INJECT, "none").decide();
+    assert_eq!(answer.reason, Reason::OptedOut);
+    let answer = Fixture::new().namespace(RDMA_INJECT, "none").decide();
+    assert_eq!(answer.reason, Reason::OptedOut);
+}
+
+#[test]
+fn opting_out_of_one_key_leaves_the_other() {
+    let answer = Fixture::new().rails().annotate(NETWORK_INJECT, "none").decide();
+    assert_eq!(answer.reason, Reason::Injected);
+}
+
+#[test]
+fn each_exemption_has_its_code_and_a_warning() {
+    let windows = |fixture: Fixture| fixture.spec("os", json!({"name": "windows"}));
+    let selected = |fixture: Fixture| fixture.spec("nodeSelector", json!({"kubernetes.io/os": "windows"}));
+    let cases: [(Fixture, &str, Reason); 6] = [
+        (Fixture::new().rails().spec("hostNetwork", json!(true)), "team", Reason::HostNetwork),
+        (windows(Fixture::new().rails()), "team", Reason::WindowsPod),
+        (selected(Fixture::new().rails()), "team", Reason::WindowsPod),
+        (Fixture::new().rails().annotate(MIRROR_POD, "x"), "team", Reason::MirrorPod),
+        (Fixture::new().rails(), "kube-system", Reason::NamespaceExcluded),
+        (Fixture::new().rails(), "spiderpool", Reason::ReleaseNamespace),
+    ];
+    for (fixture, namespace, reason) in cases {
+        let answer = fixture.decide_in(namespace, &fixture.pod);
+        assert_eq!((answer.reason, answer.patch), (reason, None));
+        let start =
+            format!("{reason}: pod {namespace}/rdma-tools-* gets no rails although it asks for them: ");
+        assert!(answer.warnings[0].starts_with(&start), "{}", answer.warnings[0]);
+    }
+}
+
+#[test]
+fn switched_off_means_off_and_says_so() {
+    let mut fixture = Fixture::new().rails();
+    fixture.settings.inject.enabled = false;
+    let answer = fixture.decide();
+    assert_eq!(answer.reason, Reason::InjectionDisabled);
+    assert!(answer.warnings[0].contains("podResourceInject.enabled is false"), "{}", answer.warnings[0]);
+}
+
+#[test]
+fn a_pod_of_an_opted_in_namespace_that_is_exempt_is_left_in_peace() {
+    let answer =
+        Fixture::new().namespace(RDMA_INJECT, "rdma-network").spec("hostNetwork", json!(true)).decide();
+    assert_eq!((answer.reason, answer.warnings.len()), (Reason::HostNetwork, 0));
+}
