@@ -266,3 +266,105 @@ fn extended_resources(node: &Value) -> BTreeSet<String> {
         .cloned()
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn key(namespace: &str, name: &str) -> ObjectKey {
+        ObjectKey { namespace: namespace.into(), name: name.into() }
+    }
+
+    #[test]
+    fn an_object_changes_the_view_only_when_it_differs() {
+        let mut objects = Objects::default();
+        let mut pool = json!({"kind": "SpiderIPPool", "metadata": {"name": "p", "resourceVersion": "1"},
+            "spec": {"subnet": "10.0.0.0/24"}, "status": {"allocatedIPCount": 1}});
+        assert_eq!(objects.apply(&pool), Ok(true));
+        pool["metadata"]["resourceVersion"] = "2".into();
+        pool["status"]["allocatedIPCount"] = 2.into();
+        assert_eq!(objects.apply(&pool), Ok(false));
+        pool["spec"]["ips"] = json!(["10.0.0.1"]);
+        assert_eq!(objects.apply(&pool), Ok(true));
+        assert!(objects.remove("SpiderIPPool", &key("", "p")));
+        assert!(!objects.remove("SpiderIPPool", &key("", "p")));
+    }
+
+    #[test]
+    fn a_bad_object_is_left_out_and_named_until_it_is_mended() {
+        let mut objects = Objects::default();
+        let mut network = json!({"kind": "SpiderMultusConfig", "metadata": {"name": "n", "namespace": "s"},
+            "spec": {"cniType": "sriov", "sriov": {"mtu": "big"}}});
+        let bad = objects.apply(&network).unwrap_err();
+        assert_eq!(
+            bad.to_string(),
+            "SpiderMultusConfig s/n: spec.sriov.mtu: invalid type: string \"big\", expected i64"
+        );
+        assert_eq!((objects.networks.len(), objects.bad.len()), (0, 1));
+        assert_eq!(objects.keys("SpiderMultusConfig"), [key("s", "n")]);
+        network["spec"]["sriov"]["mtu"] = 4200.into();
+        assert_eq!(objects.apply(&network), Ok(true));
+        assert_eq!((objects.networks.len(), objects.bad.len()), (1, 0));
+        // An object that turns bad does not linger in its older form.
+        network["spec"] = json!({"cniType": "token-ring"});
+        assert!(objects.apply(&network).is_err());
+        assert_eq!((objects.networks.len(), objects.bad.len()), (0, 1));
+    }
+
+    #[test]
+    fn annotations_beat_labels_on_networks_and_namespaces() {
+        let mut objects = Objects::default();
+        let metadata = json!({"name": "n", "namespace": "s", "labels": {keys::RDMA_INJECT: "label"},
+            "annotations": {keys::RDMA_INJECT: "annotation", keys::NAD_NAME: "nad"}});
+        objects.apply(&json!({"kind": "SpiderMultusConfig", "metadata": metadata, "spec": {}})).unwrap();
+        let network = &objects.networks[&key("s", "n")];
+        assert_eq!(network.rdma_groups.as_deref(), Some("annotation"));
+        assert_eq!(network.nad_name, "nad");
+        let labelled = json!({"kind": "Namespace", "metadata": {"name": "team", "labels": {keys::NETWORK_INJECT: "g"}}});
+        assert_eq!(objects.apply(&labelled), Ok(true));
+        assert_eq!(objects.namespaces["team"].network.as_deref(), Some("g"));
+    }
+
+    #[test]
+    fn namespaces_without_keys_are_only_counted() {
+        let mut objects = Objects::default();
+        let plain = json!({"kind": "Namespace", "metadata": {"name": "plain"}});
+        assert_eq!(objects.apply(&plain), Ok(true));
+        assert_eq!(objects.apply(&plain), Ok(false));
+        assert_eq!((objects.namespaces.len(), objects.namespace_names.len()), (0, 1));
+        assert!(objects.remove("Namespace", &key("", "plain")));
+    }
+
+    #[test]
+    fn only_device_plugins_resources_of_nodes_are_kept() {
+        let mut objects = Objects::default();
+        let node = json!({"kind": "Node", "metadata": {"name": "n"},
+            "status": {"allocatable": {"cpu": "40", "memory": "1", "spidernet.io/gpu1sriov": "12"}}});
+        objects.apply(&node).unwrap();
+        assert_eq!(objects.nodes["n"], BTreeSet::from(["spidernet.io/gpu1sriov".to_owned()]));
+    }
+
+    #[test]
+    fn owners_are_found_by_kind() {
+        let mut objects = Objects::default();
+        let nad = json!({"kind": "NetworkAttachmentDefinition", "metadata": {"name": "n", "namespace": "s",
+            "ownerReferences": [{"kind": "Other", "name": "x"}, {"kind": "SpiderMultusConfig", "name": "smc"}]}});
+        objects.apply(&nad).unwrap();
+        assert_eq!(objects.nads[&key("s", "n")].owner.as_deref(), Some("smc"));
+        let pool = json!({"kind": "SpiderIPPool", "metadata": {"name": "p", "deletionTimestamp": "2026-01-01T00:00:00Z",
+            "ownerReferences": [{"kind": "SpiderSubnet", "name": "s", "controller": true}]},
+            "spec": {"subnet": "10.0.0.0/8"}});
+        objects.apply(&pool).unwrap();
+        assert_eq!(objects.pools["p"].controller.as_deref(), Some("s"));
+        assert!(objects.pools["p"].terminating);
+    }
+
+    #[test]
+    fn kinds_that_admission_does_not_need_are_passed_over() {
+        let mut objects = Objects::default();
+        assert_eq!(objects.apply(&json!({"kind": "Deployment", "metadata": {"name": "d"}})), Ok(false));
+        assert_eq!(objects.apply(&json!(null)), Ok(false));
+    }
+}
