@@ -322,7 +322,8 @@ mod tests {
         let network = &objects.networks[&key("s", "n")];
         assert_eq!(network.rdma_groups.as_deref(), Some("annotation"));
         assert_eq!(network.nad_name, "nad");
-        let labelled = json!({"kind": "Namespace", "metadata": {"name": "team", "labels": {keys::NETWORK_INJECT: "g"}}});
+        let labelled =
+            json!({"kind": "Namespace", "metadata": {"name": "team", "labels": {keys::NETWORK_INJECT: "g"}}});
         assert_eq!(objects.apply(&labelled), Ok(true));
         assert_eq!(objects.namespaces["team"].network.as_deref(), Some("g"));
     }
