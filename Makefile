@@ -1,0 +1,55 @@
+# Every task of the project. `make help` lists them; continuous integration calls the same ones.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## the guide end to end in one process, over real HTTPS: a plain pod becomes a pod with eight rails
+	@echo "Building railweave; the first time fetches and compiles its dependencies (2 to 5 minutes)." >&2
+	@cargo build --bin railweave
+	@target/debug/railweave demo
+
+.PHONY: run
+run: ## serve the guide's example networks without a cluster until Ctrl-C, and print a curl line that works
+	@cargo build --bin railweave
+	@target/debug/railweave serve --catalog manifests/examples/injection
+
+.PHONY: test
+test: ## everything: lint, then unit, property, server and control-plane tests; a count of what was skipped, and why
+	@e2e/test.sh all
+
+.PHONY: lint
+lint: ## formatting, clippy, shell scripts, licences
+	@e2e/test.sh lint
+
+.PHONY: unit
+unit: ## unit, property and server tests only (no control plane)
+	@e2e/test.sh unit
+
+.PHONY: e2e
+e2e: ## control-plane tests only, against real etcd and kube-apiserver; T=<part of a name> runs some of them
+	@e2e/test.sh e2e $(T)
+
+.PHONY: e2e-tools
+e2e-tools: ## build the control plane (etcd, kube-apiserver, ..., helm) from Go modules
+	@e2e/cluster/build.sh
+
+.PHONY: bench
+bench: ## micro-benchmarks: handler, catalog compilation, rules
+	@cargo bench
+
+.PHONY: generate
+generate: ## write the generated files again (CRDs, command-line reference, metrics table)
+	@cargo build --bin railweave
+	@e2e/generate.sh
+
+.PHONY: fuzz
+fuzz: ## random reviews and manifests for FUZZ_SECONDS (default 300) each: no panic, always an answer
+	@RAILWEAVE_FUZZ_SECONDS=$${FUZZ_SECONDS:-300} cargo test --test fuzz -- --nocapture
+
+.PHONY: image
+image: ## static musl binary in an OCI image, without Docker: target/image/railweave.tar
+	@e2e/image/build.sh

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# test.sh all | lint | unit | e2e [FILTER]: runs the checks and ends with one line that counts them.
+#   RAILWEAVE_FUZZ_SECONDS   how long each fuzz target runs (default 20)
+# Output of each step is kept in target/test-logs.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+logs=target/test-logs
+mkdir -p "$logs"
+export RAILWEAVE_FUZZ_SECONDS=${RAILWEAVE_FUZZ_SECONDS:-20} CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
+begun=$SECONDS passed=0 failed=0 skipped=0
+failures=() skips=()
+
+step() { printf '\n== %s (at %d s)\n' "$1" $((SECONDS - begun)); }
+pass() { passed=$((passed + 1)); }
+fail() { failed=$((failed + 1)); failures+=("$1"); }
+skip() { skipped=$((skipped + 1)); skips+=("$1: $2"); echo "skipped: $2"; }
+
+check() { # NAME COMMAND...: one check, counted as one test
+  local name=$1
+  shift
+  step "$name"
+  if "$@" 2>&1 | tee "$logs/${name// /-}.log"; then pass; else fail "$name"; fi
+}
+
+lint() {
+  check formatting cargo fmt --check
+  check clippy cargo clippy --all-targets --features "" -- -D warnings
+  if command -v shellcheck >/dev/null; then
+    check "shell scripts" shellcheck -x e2e/*.sh e2e/*/*.sh .ci/run
+  else
+    step "shell scripts"
+    skip shellcheck "shellcheck is not installed"
+  fi
+  if cargo deny --version >/dev/null 2>&1; then
+    check licences cargo deny check licenses bans sources
+  else
+    step licences
+    skip cargo-deny "cargo-deny is not installed"
+  fi
+}
+
+control_plane() {
+  step "control plane from Go modules"
+  if command -v go >/dev/null; then
+    e2e/cluster/build.sh || fail "building the control plane"
+  elif e2e/cluster/build.sh --fresh; then
+    echo "Go is not installed; using what was built before."
+  else
+    echo "Go is not installed: the tests that need a control plane will be skipped."
+  fi
+}
+
+rust_tests() { # ARGUMENTS of cargo test...
+  local log=$logs/tests.log rc summary
+  step "tests"
+  cargo test --no-fail-fast "$@" 2>&1 | tee "$log"
+  rc=$?
+  summary=$(awk '/^test result:/ {for (i = 1; i < NF; i++) {if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i; if ($(i + 1) ~ /^ignored/) s += $i}} END {print p + 0, f + 0, s + 0}' "$log")
+  read -r p f s <<<"$summary"
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  mapfile -t -O "${#failures[@]}" failures < <(sed -nE 's/^test (.*[^ ]) +\.\.\. FAILED$/\1/p' "$log")
+  mapfile -t -O "${#skips[@]}" skips < <(sed -nE 's/^test (.*[^ ]) +\.\.\. ignored,? ?(.*)$/\1: \2/p' "$log")
+  # A test binary that does not compile, or dies, has no result line.
+  [ $rc -eq 0 ] || [ "$f" -gt 0 ] || fail "cargo test (exit status $rc, see $log)"
+}
+
+case ${1:-all} in
+all) lint; control_plane; rust_tests ;;
+lint) lint ;;
+unit) RAILWEAVE_NO_CONTROL_PLANE=1 rust_tests ;;
+e2e) control_plane; rust_tests --test control_plane -- ${2:+"$2"} ;;
+*) echo "test.sh all | lint | unit | e2e [FILTER]" >&2; exit 2 ;;
+esac
+
+printf '\n== summary (%d s)\n' $((SECONDS - begun))
+[ ${#skips[@]} -eq 0 ] || printf 'skipped: %s\n' "${skips[@]}"
+[ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
+echo "total: $passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]

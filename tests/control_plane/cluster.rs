@@ -1,0 +1,173 @@
+//! A control plane of its own for a test, by the scripts of `e2e/cluster`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use kube::Client;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/cluster");
+
+/// Why control-plane tests cannot run here, if they cannot.
+pub(crate) fn missing() -> Option<&'static str> {
+    static MISSING: LazyLock<Option<&'static str>> = LazyLock::new(|| {
+        if std::env::var_os("RAILWEAVE_NO_CONTROL_PLANE").is_some() {
+            return Some("RAILWEAVE_NO_CONTROL_PLANE is set");
+        }
+        let fresh = Command::new(format!("{SCRIPTS}/build.sh")).arg("--fresh").output();
+        let fresh = fresh.is_ok_and(|output| output.status.success());
+        (!fresh).then_some("the control plane is not built: `make e2e-tools`, which needs Go")
+    });
+    *MISSING
+}
+
+/// Which components run beside etcd and kube-apiserver.
+#[derive(Clone, Copy)]
+pub(crate) enum Components {
+    /// None: pods stay as they were admitted.
+    Api,
+    /// kube-controller-manager and kube-scheduler, with nodes that need no heartbeat.
+    All,
+}
+
+/// A running control plane. Dropping it ends it; the logs stay when the test fails.
+pub(crate) struct Cluster {
+    directory: PathBuf,
+    kubeconfig: PathBuf,
+    pub(crate) client: Client,
+}
+
+/// What a command printed.
+pub(crate) struct Printed {
+    pub(crate) ok: bool,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Cluster {
+    /// Starts a control plane whose files go to a folder named after the test.
+    pub(crate) async fn start(test: &str, components: Components) -> Self {
+        let begun = Instant::now();
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("control-plane")
+            .join(format!("{test}-{}", std::process::id()));
+        let components = match components {
+            Components::Api => "",
+            Components::All => "controller-manager scheduler",
+        };
+        let output = Command::new(format!("{SCRIPTS}/up.sh"))
+            .env("CLUSTER_DIR", &directory)
+            .env("OWNER_PID", std::process::id().to_string())
+            .env("COMPONENTS", components)
+            .env("KCM_ARGS", "--controllers=*,-node-lifecycle-controller")
+            .output()
+            .expect("up.sh runs");
+        let printed = Printed::from(output);
+        assert!(printed.ok, "the control plane does not start: {}", printed.err);
+        let kubeconfig = directory.join("admin.kubeconfig");
+        let config = Kubeconfig::read_from(&kubeconfig).expect("up.sh wrote a kubeconfig");
+        let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
+            .await
+            .expect("the kubeconfig is complete");
+        let client = Client::try_from(config).expect("a client needs nothing more");
+        eprintln!("{test}: control plane up after {:.1} s", begun.elapsed().as_secs_f32());
+        Self { directory, kubeconfig, client }
+    }
+
+    /// The kubeconfig of a user in group `system:masters`.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Where this test's logs go.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.directory.join("logs")
+    }
+
+    /// Ends the API server in order and starts it again `pause` later; returns when it serves.
+    pub(crate) fn restart_api_server(&self, pause: Duration) {
+        let output = Command::new(format!("{SCRIPTS}/restart.sh"))
+            .env("CLUSTER_DIR", &self.directory)
+            .args(["kube-apiserver", &pause.as_secs_f32().to_string()])
+            .output()
+            .expect("restart.sh runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Runs kubectl as administrator, with `input` as its standard input.
+    pub(crate) fn kubectl(&self, arguments: &[&str], input: &str) -> Printed {
+        run(&tool("kubectl"), &self.kubeconfig, arguments, input)
+    }
+
+    /// As [`Self::kubectl`], and the test ends when it fails.
+    pub(crate) fn kubectl_ok(&self, arguments: &[&str], input: &str) -> Printed {
+        let printed = self.kubectl(arguments, input);
+        assert!(printed.ok, "kubectl {} failed: {}", arguments.join(" "), printed.err);
+        printed
+    }
+
+    /// Applies manifests as a person would, and returns what kubectl printed, warnings among it.
+    pub(crate) fn apply(&self, manifests: &str) -> Printed {
+        self.kubectl_ok(&["apply", "-f", "-"], manifests)
+    }
+
+    /// Reads one object.
+    pub(crate) fn get(&self, arguments: &[&str]) -> serde_json::Value {
+        let arguments = [&["get", "-o", "json"], arguments].concat();
+        serde_json::from_str(&self.kubectl_ok(&arguments, "").out).expect("kubectl prints JSON")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let ended = Command::new(format!("{SCRIPTS}/down.sh")).env("CLUSTER_DIR", &self.directory).status();
+        if std::thread::panicking() {
+            eprintln!("logs: {}", self.logs().display());
+        } else if ended.is_ok_and(|status| status.success()) {
+            // What cannot be removed lies in the ignored target folder.
+            std::fs::remove_dir_all(&self.directory).ok();
+        }
+    }
+}
+
+impl From<std::process::Output> for Printed {
+    fn from(output: std::process::Output) -> Self {
+        Self {
+            ok: output.status.success(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Where `e2e/cluster/build.sh` put a program.
+fn tool(name: &str) -> PathBuf {
+    let minor = std::env::var("KUBERNETES_MINOR").unwrap_or_else(|_| "1.36".to_owned());
+    let folder = if name == "helm" { "tools".to_owned() } else { format!("kubernetes-{minor}") };
+    cache().join("bin").join(folder).join(name)
+}
+
+fn cache() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("RAILWEAVE_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("railweave")))
+        .or_else(|| variable("HOME").map(|folder| folder.join(".cache/railweave")))
+        .expect("HOME is set")
+}
+
+fn run(program: &Path, kubeconfig: &Path, arguments: &[&str], input: &str) -> Printed {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("KUBECONFIG", kubeconfig)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("build.sh made it");
+    // A program that fails before it has read everything closes its end.
+    child.stdin.take().expect("it is piped").write_all(input.as_bytes()).ok();
+    child.wait_with_output().expect("it was started").into()
+}
