@@ -2,11 +2,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::assemble::ConfigState;
-use super::groups::{self, Group, Mode};
+use super::groups::{self, Group};
 use super::objects::{NamespaceFacts, ObjectKey, Objects};
 use super::scope::Scope;
 use crate::api::settings::Settings;
-use crate::rules::{Notice, Peers};
+use crate::rules::{Mode, Notice, Peers};
 
 /// Who this railweave is, as far as decisions depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,30 +5,7 @@ use std::sync::Arc;
 use super::natural::natural_cmp;
 use super::objects::Network;
 use super::scope::Scope;
-use crate::api::keys;
-
-/// Which of the two inject keys speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Mode {
-    /// [`keys::RDMA_INJECT`]: every member needs a resource and pools.
-    Rdma,
-    /// [`keys::NETWORK_INJECT`]: a member with a resource needs pools.
-    Network,
-}
-
-impl Mode {
-    /// Both, in the order in which they are looked at.
-    pub const ALL: [Self; 2] = [Self::Rdma, Self::Network];
-
-    /// The annotation or label key.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Rdma => keys::RDMA_INJECT,
-            Self::Network => keys::NETWORK_INJECT,
-        }
-    }
-}
+use crate::rules::{Mode, membership_problem, split_groups};
 
 /// One network as injection sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +47,8 @@ impl Member {
     }
 
     pub(super) fn new(network: &Network, scope: &Scope) -> Self {
-        let problem = |mode| member_problem(network, mode).map(Arc::from);
+        let problem =
+            |mode| membership_problem(&network.spec, mode).map(|problem| Arc::from(problem.to_string()));
         Self {
             namespace: network.key.namespace.as_str().into(),
             nad_name: network.nad_name.as_str().into(),
@@ -81,28 +59,6 @@ impl Member {
             rdma_problem: problem(Mode::Rdma),
             network_problem: problem(Mode::Network),
         }
-    }
-}
-
-/// What a network lacks to be a member of a group, in words that end a sentence about it.
-fn member_problem(network: &Network, mode: Mode) -> Option<String> {
-    let spec = &network.spec;
-    let kind = spec.cni_type();
-    if !kind.joins_groups() {
-        return Some(format!("has cniType {kind}, which cannot be a member of a group"));
-    }
-    let block = kind.block().unwrap_or_default();
-    let pools_missing = spec.pools().is_none_or(crate::api::Pools::is_empty);
-    match (mode, spec.resource()) {
-        // ipoib shares the device of its master, so it has no resource of its own to ask for.
-        (Mode::Rdma, None) if kind != crate::api::CniType::Ipoib => {
-            let field = if block.ends_with("sriov") { "resourceName" } else { "rdmaResourceName" };
-            Some(format!("has no spec.{block}.{field}"))
-        }
-        (Mode::Rdma, _) | (Mode::Network, Some(_)) if pools_missing => {
-            Some(format!("names no pools in spec.{block}.ippools"))
-        }
-        _ => None,
     }
 }
 
@@ -137,9 +93,4 @@ pub(super) fn index<'a>(
         group.members.sort_by(|a, b| a.order(b));
     }
     groups
-}
-
-/// The names in a value: separated by commas, blanks around them ignored, empty ones left out.
-pub fn split_groups(value: &str) -> impl Iterator<Item = &str> {
-    value.split(',').map(str::trim).filter(|name| !name.is_empty())
 }

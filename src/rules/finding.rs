@@ -152,3 +152,37 @@ pub struct Findings {
     /// Advice that does not.
     pub notices: Vec<Notice>,
 }
+
+/// What a strict configuration has against an object: each mended spelling is an error with the same text.
+#[must_use]
+pub fn strict_errors(notices: &[Notice]) -> Vec<FieldError> {
+    let mended = notices.iter().filter(|notice| notice.kind == NoticeKind::Mended);
+    mended.map(|notice| FieldError::forbidden(&notice.field, &notice.message)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strict_configurations_refuse_what_was_mended_and_nothing_else() {
+        let notices = [
+            Notice::mended("spec.a", "deprecated spelling of spec.b"),
+            Notice::advice("spec.c", "there is no such pool"),
+        ];
+        let errors = strict_errors(&notices);
+        assert_eq!(errors, [FieldError::forbidden("spec.a", "deprecated spelling of spec.b")]);
+        assert_eq!(errors[0].to_string(), "spec.a: Forbidden: deprecated spelling of spec.b");
+    }
+
+    #[test]
+    fn messages_are_worded_as_the_api_server_words_them() {
+        let error = FieldError::invalid("spec.ips[0]", "x".repeat(200), "no range");
+        let expected = format!("spec.ips[0]: Invalid value: \"{}...\": no range", "x".repeat(120));
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(
+            FieldError::required("spec.subnet", "give one").to_string(),
+            "spec.subnet: Required value: give one"
+        );
+    }
+}

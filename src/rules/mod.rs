@@ -5,17 +5,25 @@
 //! command line and the leader call the same ones. Read [`normalise`] and [`validate`] first, then
 //! [`FieldError`] and [`Notice`]. What needs other objects (overlap, ownership) asks [`Peers`].
 
+mod coordinator;
 mod finding;
+mod glob;
+mod membership;
 mod peers;
 pub mod settings;
+mod shape;
+pub mod suggest;
 
 use serde_json::Value;
 
 use crate::api::Kind;
 use crate::api::settings::Settings;
 
-pub use finding::{FieldError, FieldErrorKind, Findings, Notice, NoticeKind};
+pub use finding::{FieldError, FieldErrorKind, Findings, Notice, NoticeKind, strict_errors};
+pub use glob::Glob;
+pub use membership::{MembershipProblem, Mode, membership_problem, split_groups};
 pub use peers::{NadFacts, Peers, PoolFacts, SubnetFacts};
+pub use shape::unknown_fields;
 
 /// What is being done to the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,25 +50,55 @@ pub struct Context<'a> {
 /// Normalising twice changes nothing more. What cannot be understood is left for [`validate`] to explain.
 /// `old` is the stored object on update.
 pub fn normalise(
-    _kind: Kind,
-    _object: &mut Value,
+    kind: Kind,
+    object: &mut Value,
     _old: Option<&Value>,
     _context: &Context<'_>,
 ) -> Vec<Notice> {
-    Vec::new()
+    match kind {
+        Kind::Coordinator => coordinator::normalise(object),
+        Kind::IpPool | Kind::Subnet | Kind::ReservedIp | Kind::Endpoint | Kind::MultusConfig => Vec::new(),
+    }
 }
 
 /// Every error of `object`, and advice that does not refuse it.
 ///
 /// `object` is the new object on create and update and the stored one on delete; `old` is the stored
-/// object on update.
+/// object on update. Values of the wrong type are errors of their own, and the rules see the rest.
 #[must_use]
 pub fn validate(
-    _kind: Kind,
-    _operation: Operation,
-    _object: &Value,
+    kind: Kind,
+    operation: Operation,
+    object: &Value,
+    old: Option<&Value>,
+    context: &Context<'_>,
+) -> Findings {
+    if operation == Operation::Delete {
+        return rules(kind, operation, object, old, context);
+    }
+    let sound = shape::Sound::of(kind, object);
+    let mut findings = rules(kind, operation, &sound.object, old, context);
+    findings.errors.retain(|error| !sound.caused(error));
+    findings.errors.splice(0..0, sound.errors);
+    findings
+}
+
+fn rules(
+    kind: Kind,
+    operation: Operation,
+    object: &Value,
     _old: Option<&Value>,
     _context: &Context<'_>,
 ) -> Findings {
-    Findings::default()
+    match kind {
+        Kind::Coordinator => coordinator::validate(operation, object),
+        Kind::IpPool | Kind::Subnet | Kind::ReservedIp | Kind::Endpoint | Kind::MultusConfig => {
+            Findings::default()
+        }
+    }
+}
+
+/// Whether an object is being deleted: then it may still lose its finalizers, whatever it says.
+fn terminating(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some_and(Value::is_string)
 }
