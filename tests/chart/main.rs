@@ -1,0 +1,81 @@
+//! The Helm chart, rendered by the real helm: what a cluster would get, and what must never be in it.
+//!
+//! Read [`helm::Helm`] first: it renders, and picks objects out of the render. Tests that need helm are skipped,
+//! with the reason, where there is none.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends at the first surprise"
+)]
+
+mod guide;
+mod helm;
+mod hygiene;
+mod rbac;
+mod values;
+mod workload;
+
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use helm::Helm;
+
+/// Trials named after their functions.
+macro_rules! trials {
+    ($make:expr; $($module:ident::$test:ident),* $(,)?) => {
+        vec![$($make(concat!(stringify!($module), "::", stringify!($test)), $module::$test)),*]
+    };
+}
+
+fn main() {
+    let helm = Helm::find().map(Arc::new);
+    let rendered = |name: &'static str, test: fn(&Helm)| {
+        let helm = helm.clone();
+        Trial::ignorable_test(name, move || match helm {
+            Some(helm) => {
+                test(&helm);
+                Ok(Completion::Completed)
+            }
+            None => Ok(Completion::ignored_with("helm is not there: set HELM, or run `make e2e-tools`")),
+        })
+    };
+    let files = |name: &'static str, test: fn()| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    };
+    let mut trials = trials![rendered;
+        guide::a_flag_without_its_component_is_named_in_the_notes,
+        guide::a_flag_without_its_component_changes_no_object,
+        guide::the_registry_of_the_guide_stands_before_the_image,
+        guide::the_notes_tell_how_to_switch_injection_on_until_it_is_on,
+        guide::helm_refuses_a_flag_without_a_value,
+        hygiene::two_renders_are_byte_equal,
+        hygiene::registration_and_keys_belong_to_the_process,
+        hygiene::switching_injection_on_changes_the_config_map_alone,
+        hygiene::helm_lint_has_no_complaint,
+        rbac::the_rights_are_those_of_the_snapshot,
+        rbac::no_right_is_wider_than_its_use,
+        values::typos_are_refused_by_name,
+        values::the_default_configuration_is_the_programs_own_default,
+        values::every_setting_reaches_the_program,
+        workload::objects_are_named_by_the_release,
+        workload::the_pod_runs_with_the_least_it_needs,
+        workload::two_replicas_survive_drains_and_roll_outs,
+        workload::no_annotation_restarts_the_pods,
+        workload::the_service_leads_to_the_webhook_port,
+        workload::probes_ask_the_admin_port,
+        workload::values_ha_never_put_two_replicas_on_one_node,
+        workload::with_the_hosts_network_a_roll_out_needs_no_free_node,
+        workload::the_network_policy_opens_the_two_ports_and_nothing_else,
+        workload::a_certificate_from_outside_is_mounted_and_the_chart_holds_no_key,
+        workload::cert_manager_signs_for_the_name_the_api_server_calls,
+    ];
+    trials.extend(trials![files;
+        values::schema_and_values_list_the_same_names,
+    ]);
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}

@@ -1,0 +1,54 @@
+//! The rights of the controller: a snapshot, and what may never be among them.
+
+use crate::helm::{Helm, pick};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::{env, fs};
+
+/// Every right of the default render. `UPDATE_GOLDEN=1` writes it anew, for a reviewer to read.
+pub(crate) fn the_rights_are_those_of_the_snapshot(helm: &Helm) {
+    let objects = helm.render(&[]);
+    let rules = |title: &str| pick(&objects, title)["rules"].clone();
+    let actual = json!({
+        "ClusterRole": rules("ClusterRole/spiderpool-controller"),
+        "Role in the release namespace": rules("Role/spiderpool-controller"),
+    });
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chart/rbac.golden.json");
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&golden, serde_json::to_string_pretty(&actual).unwrap() + "\n").unwrap();
+    }
+    let expected: Value = serde_json::from_str(&fs::read_to_string(&golden).unwrap()).unwrap();
+    assert_eq!(actual, expected, "the rights changed: {}", serde_json::to_string_pretty(&actual).unwrap());
+}
+
+pub(crate) fn no_right_is_wider_than_its_use(helm: &Helm) {
+    let objects = helm.render(&[]);
+    for role in ["ClusterRole/spiderpool-controller", "Role/spiderpool-controller"] {
+        for rule in pick(&objects, role)["rules"].as_array().unwrap() {
+            let words = |field: &str| -> Vec<&str> {
+                rule[field]
+                    .as_array()
+                    .map(|list| list.iter().map(|word| word.as_str().unwrap()).collect())
+                    .unwrap_or_default()
+            };
+            for field in ["apiGroups", "resources", "verbs"] {
+                assert!(!words(field).contains(&"*"), "{role}: {rule}");
+            }
+            let guarded = ["secrets", "configmaps", "leases"];
+            let guarded = words("resources").iter().any(|resource| guarded.contains(resource))
+                || words("apiGroups").contains(&"admissionregistration.k8s.io");
+            // The API server cannot check the name of an object that is being created.
+            assert!(
+                !guarded || words("verbs") == ["create"] || !words("resourceNames").is_empty(),
+                "{role}: {rule}"
+            );
+            assert!(!words("resources").contains(&"pods"), "{role} must not see pods: {rule}");
+            let escalating = ["escalate", "bind", "impersonate", "deletecollection"];
+            assert!(!words("verbs").iter().any(|verb| escalating.contains(verb)), "{role}: {rule}");
+        }
+    }
+    let cluster = pick(&objects, "ClusterRole/spiderpool-controller").to_string();
+    for resource in ["secrets", "configmaps", "leases"] {
+        assert!(!cluster.contains(resource), "{resource} belong to the release namespace alone");
+    }
+}
