@@ -17,10 +17,12 @@
 //! | [`yaml`] | manifests as text: reading with line numbers, writing |
 //! | [`api`] | custom resources, annotation keys, configuration |
 
+pub mod admission;
 pub mod api;
 pub mod catalog;
 pub mod inject;
 pub mod net;
 pub mod reason;
 pub mod rules;
+pub mod sources;
 pub mod yaml;

@@ -53,6 +53,8 @@ pub enum Reason {
     Invalid,
     /// A custom resource uses a deprecated spelling, and the configuration refuses that.
     DeprecatedSpelling,
+    /// The final-state policy found an opted-in pod without its networks.
+    NotInjected,
     /// The request could not be read.
     Unreadable,
     /// The server broke while it decided.
@@ -61,7 +63,7 @@ pub enum Reason {
 
 impl Reason {
     /// All codes, for the metrics and the documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::NotOptedIn,
         Self::OptedOut,
         Self::InjectionDisabled,
@@ -86,6 +88,7 @@ impl Reason {
         Self::Normalised,
         Self::Invalid,
         Self::DeprecatedSpelling,
+        Self::NotInjected,
         Self::Unreadable,
         Self::InternalError,
     ];
@@ -118,6 +121,7 @@ impl Reason {
             Self::Normalised => "Normalised",
             Self::Invalid => "Invalid",
             Self::DeprecatedSpelling => "DeprecatedSpelling",
+            Self::NotInjected => "NotInjected",
             Self::Unreadable => "Unreadable",
             Self::InternalError => "InternalError",
         }

@@ -1,0 +1,167 @@
+//! The two webhook configurations.
+
+use serde_json::{Value, json};
+
+use super::selection;
+use super::{Endpoint, Registration, Trust};
+use crate::api::settings::FailurePolicy;
+use crate::api::{GROUP, Kind, VERSION, keys};
+
+/// Longer than the server's own deadline of 4 s, so that its answer arrives.
+const TIMEOUT_SECONDS: u8 = 5;
+
+/// Path of the pod webhook; the core group has an empty name.
+const POD_PATH: &str = "/mutate--v1-pod";
+
+pub(super) fn mutating(registration: &Registration<'_>) -> Value {
+    let mut webhooks = Vec::new();
+    if registration.settings.inject.enabled {
+        webhooks.push(opted_in_pods(registration));
+        webhooks.push(pods_of_opted_in_namespaces(registration));
+    }
+    for kind in admitted(registration) {
+        let mut webhook = custom_resource(registration, kind, "mutate", &["CREATE", "UPDATE"]);
+        webhook["reinvocationPolicy"] = json!("Never");
+        webhooks.push(webhook);
+    }
+    configuration(registration, "MutatingWebhookConfiguration", webhooks)
+}
+
+pub(super) fn validating(registration: &Registration<'_>) -> Value {
+    let webhooks = admitted(registration).map(|kind| {
+        let may_refuse_delete =
+            registration.settings.refuse_delete_in_use && matches!(kind, Kind::IpPool | Kind::Subnet);
+        let operations: &[&str] =
+            if may_refuse_delete { &["CREATE", "UPDATE", "DELETE"] } else { &["CREATE", "UPDATE"] };
+        custom_resource(registration, kind, "validate", operations)
+    });
+    configuration(registration, "ValidatingWebhookConfiguration", webhooks.collect())
+}
+
+/// A kind whose feature is off has no entry: an entry without a handler behind `Fail` would block it.
+fn admitted(registration: &Registration<'_>) -> impl Iterator<Item = Kind> {
+    let subnets = registration.settings.enable_spider_subnet;
+    Kind::ADMITTED.into_iter().filter(move |kind| subnets || *kind != Kind::Subnet)
+}
+
+fn configuration(registration: &Registration<'_>, kind: &str, webhooks: Vec<Value>) -> Value {
+    let mut object = registration.object(kind, registration.name);
+    if let Trust::CertManager(certificate) = registration.trust {
+        object["metadata"]["annotations"] = json!({ "cert-manager.io/inject-ca-from": certificate });
+    }
+    object["webhooks"] = Value::Array(webhooks);
+    object
+}
+
+/// Pods that carry an inject key of their own. Host network and Windows pods are sent as well, so that they
+/// get a warning; pods that opt out are not.
+fn opted_in_pods(registration: &Registration<'_>) -> Value {
+    let opted_in = format!(
+        "{}.exists(key, !(object.metadata.?annotations[?key].or(object.metadata.?labels[?key])\
+         .orValue('none').trim() in {}))",
+        cel_list(&INJECT_KEYS),
+        cel_list(&keys::OPT_OUT),
+    );
+    let conditions = vec![json!({ "name": "opted-in", "expression": opted_in }), not_mirror()];
+    pods(registration, "pods", selection::expressions(registration.scope), conditions)
+}
+
+/// Pods that say nothing, in namespaces that opted in.
+fn pods_of_opted_in_namespaces(registration: &Registration<'_>) -> Value {
+    let silent = format!(
+        "{}.all(key, !object.metadata.?annotations[?key].hasValue() && \
+         !object.metadata.?labels[?key].hasValue())",
+        cel_list(&INJECT_KEYS),
+    );
+    let conditions =
+        vec![json!({ "name": "no-key-of-its-own", "expression": silent }), not_mirror(), not_host()];
+    let mut expressions = selection::expressions(registration.scope);
+    expressions.push(json!({ "key": keys::NAMESPACE_OPT_IN, "operator": "In", "values": ["true"] }));
+    pods(registration, "namespace-pods", expressions, conditions)
+}
+
+fn pods(
+    registration: &Registration<'_>,
+    name: &str,
+    expressions: Vec<Value>,
+    mut conditions: Vec<Value>,
+) -> Value {
+    conditions.extend(selection::conditions(registration.scope));
+    let failure_policy = match registration.settings.failure_policy {
+        FailurePolicy::Fail => "Fail",
+        FailurePolicy::Ignore => "Ignore",
+    };
+    json!({
+        "name": format!("{name}.{GROUP}"),
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": client_config(registration, POD_PATH),
+        "failurePolicy": failure_policy,
+        "matchConditions": conditions,
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": { "matchExpressions": expressions },
+        "objectSelector": {},
+        "reinvocationPolicy": "IfNeeded",
+        "rules": [{
+            "apiGroups": [""],
+            "apiVersions": ["v1"],
+            "operations": ["CREATE"],
+            "resources": ["pods"],
+            "scope": "Namespaced",
+        }],
+        "sideEffects": "None",
+        "timeoutSeconds": TIMEOUT_SECONDS,
+    })
+}
+
+fn custom_resource(registration: &Registration<'_>, kind: Kind, verb: &str, operations: &[&str]) -> Value {
+    let path = format!("/{verb}-{}-{VERSION}-{}", GROUP.replace('.', "-"), kind.singular());
+    json!({
+        "name": format!("{}.{GROUP}", kind.singular()),
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": client_config(registration, &path),
+        "failurePolicy": "Fail",
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": {},
+        "objectSelector": {},
+        "rules": [{
+            "apiGroups": [GROUP],
+            "apiVersions": [VERSION],
+            "operations": operations,
+            "resources": [kind.plural()],
+            "scope": if kind.namespaced() { "Namespaced" } else { "Cluster" },
+        }],
+        "sideEffects": "None",
+        "timeoutSeconds": TIMEOUT_SECONDS,
+    })
+}
+
+fn client_config(registration: &Registration<'_>, path: &str) -> Value {
+    let mut config = match registration.endpoint {
+        Endpoint::Service { namespace, name, port } => {
+            json!({ "service": { "namespace": namespace, "name": name, "path": path, "port": port } })
+        }
+        Endpoint::Url(base) => json!({ "url": format!("{base}{path}") }),
+    };
+    if let Trust::Bundle(pem) = registration.trust {
+        config["caBundle"] = json!(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem));
+    }
+    config
+}
+
+/// The two keys of [`keys`], as CEL wants them.
+pub(super) const INJECT_KEYS: [&str; 2] = [keys::RDMA_INJECT, keys::NETWORK_INJECT];
+
+/// `['a', 'b']`
+pub(super) fn cel_list(texts: &[&str]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| format!("'{text}'")).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
+pub(super) fn not_mirror() -> Value {
+    let expression = format!("!object.metadata.?annotations[?'{}'].hasValue()", keys::MIRROR_POD);
+    json!({ "name": "not-mirror", "expression": expression })
+}
+
+pub(super) fn not_host() -> Value {
+    json!({ "name": "not-host-network", "expression": "!object.spec.?hostNetwork.orValue(false)" })
+}

@@ -1,0 +1,73 @@
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+/// Waiting times between attempts: doubled up to a limit, each shortened by up to a half at random, so that
+/// replicas do not come back in step.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+    next: Duration,
+}
+
+impl Backoff {
+    /// Starts with `first` and doubles up to `longest`.
+    #[must_use]
+    pub fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, next: first }
+    }
+
+    /// How long to wait now.
+    pub fn wait(&mut self) -> Duration {
+        let wait = self.next;
+        self.next = (wait * 2).min(self.longest);
+        jitter(wait)
+    }
+
+    /// Starts again with the first time.
+    pub fn reset(&mut self) {
+        self.next = self.first;
+    }
+}
+
+impl Iterator for Backoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(self.wait())
+    }
+}
+
+impl kube::runtime::utils::Backoff for Backoff {
+    fn reset(&mut self) {
+        Backoff::reset(self);
+    }
+}
+
+/// Between half of `duration` and all of it.
+#[must_use]
+pub fn jitter(duration: Duration) -> Duration {
+    // Every `RandomState` has new keys, which is all the randomness that spreading out needs.
+    let random = RandomState::new().build_hasher().finish() % 1024;
+    let half = duration / 2;
+    half + half * u32::try_from(random).unwrap_or_default() / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_limit_and_start_again() {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(3));
+        for full in [1, 2, 3, 3] {
+            let wait = backoff.wait();
+            assert!(
+                wait >= Duration::from_millis(full * 500) && wait <= Duration::from_secs(full),
+                "{wait:?}"
+            );
+        }
+        backoff.reset();
+        assert!(backoff.wait() <= Duration::from_secs(1));
+    }
+}

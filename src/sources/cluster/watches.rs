@@ -1,0 +1,292 @@
+//! One watch for each kind, reduced to what the catalog reads before it is handed on.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::{DynamicResourceScope, PartialObjectMeta};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, Resource};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::{ClusterSource, Delivery, Progress};
+use crate::api::{GROUP, Kind, VERSION};
+use crate::catalog::ObjectKey;
+use crate::sources::Backoff;
+
+/// After an API server restart the watches must be back within seconds.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// A kind to watch.
+pub(super) struct Watched {
+    pub(super) kind: &'static str,
+    client: Client,
+    resource: ApiResource,
+    /// One namespace and name instead of all.
+    only: Option<(String, String)>,
+    part: Part,
+    presence: Presence,
+}
+
+/// How much of each object is asked for.
+#[derive(Clone, Copy)]
+enum Part {
+    Whole,
+    Metadata,
+}
+
+/// Whether the cluster may do without the kind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Required,
+    Optional,
+}
+
+pub(super) fn all(source: &ClusterSource) -> Vec<Watched> {
+    let watched = |group: &str, version: &str, kind: &'static str, plural: &str| {
+        let kind_of_group = GroupVersionKind::gvk(group, version, kind);
+        Watched {
+            kind,
+            client: source.client.clone(),
+            resource: ApiResource::from_gvk_with_plural(&kind_of_group, plural),
+            only: None,
+            part: Part::Whole,
+            presence: Presence::Required,
+        }
+    };
+    let custom = |kind: Kind| watched(GROUP, VERSION, kind.name(), kind.plural());
+    let mut watches = vec![
+        custom(Kind::MultusConfig),
+        custom(Kind::IpPool),
+        custom(Kind::Subnet),
+        Watched { part: Part::Metadata, ..watched("", "v1", "Namespace", "namespaces") },
+        // Rules only look names up here; a cluster without Multus has no such kind.
+        Watched {
+            part: Part::Metadata,
+            presence: Presence::Optional,
+            ..watched(
+                "k8s.cni.cncf.io",
+                "v1",
+                "NetworkAttachmentDefinition",
+                "network-attachment-definitions",
+            )
+        },
+        Watched {
+            only: Some((source.identity.release_namespace.clone(), source.config_map.clone())),
+            ..watched("", "v1", "ConfigMap", "configmaps")
+        },
+    ];
+    if source.watch_nodes {
+        watches.push(watched("", "v1", "Node", "nodes"));
+    }
+    watches
+}
+
+impl Watched {
+    /// Events with objects as the catalog reads them.
+    fn events(self) -> BoxStream<'static, watcher::Result<Event<Reduced>>> {
+        let kind = self.kind;
+        let backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+        match self.part {
+            Part::Whole => watcher::watcher(self.api::<DynamicObject>(), self.config())
+                .backoff(backoff)
+                .map_ok(move |event| map(event, |object| Reduced::whole(kind, object)))
+                .boxed(),
+            Part::Metadata => watcher::watcher(self.api::<PartialObjectMeta<DynamicObject>>(), self.config())
+                .backoff(backoff)
+                .map_ok(move |event| map(event, |object| Reduced::metadata(kind, object.metadata)))
+                .boxed(),
+        }
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
+    {
+        match &self.only {
+            Some((namespace, _)) => Api::namespaced_with(self.client.clone(), namespace, &self.resource),
+            None => Api::all_with(self.client.clone(), &self.resource),
+        }
+    }
+
+    fn config(&self) -> watcher::Config {
+        let config = watcher::Config::default();
+        match &self.only {
+            Some((_, name)) => config.fields(&format!("metadata.name={name}")),
+            None => config,
+        }
+    }
+}
+
+/// Follows one kind until the receiver is gone.
+pub(super) async fn run(watched: Watched, deliver: mpsc::Sender<Delivery>, progress: Arc<Progress>) {
+    let (kind, presence) = (watched.kind, watched.presence);
+    let mut events = pin!(watched.events());
+    while let Some(event) = events.next().await {
+        let delivery = match event {
+            Ok(event) => {
+                progress.works(kind);
+                match event {
+                    Event::Init => Delivery::Listing(kind),
+                    Event::InitApply(object) | Event::Apply(object) => Delivery::Object(kind, object.value),
+                    Event::Delete(object) => Delivery::Gone(kind, object.key),
+                    Event::InitDone => Delivery::Listed(kind),
+                }
+            }
+            Err(error) => {
+                if note(kind, presence, &error, &progress) == Noted::Absent {
+                    Delivery::Absent(kind)
+                } else {
+                    continue;
+                }
+            }
+        };
+        if deliver.send(delivery).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Noted {
+    /// The kind does not exist, and need not.
+    Absent,
+    Trouble,
+}
+
+fn note(kind: &'static str, presence: Presence, error: &watcher::Error, progress: &Progress) -> Noted {
+    let absent = is_absent(error);
+    let why =
+        if absent { "the CustomResourceDefinition is not installed".to_owned() } else { describe(error) };
+    let news = progress.failed(kind, &why);
+    if absent && presence == Presence::Optional {
+        if news {
+            info!(kind, "not watched: {why}");
+        }
+        return Noted::Absent;
+    }
+    if news {
+        warn!(kind, "watch failed: {why}");
+    }
+    Noted::Trouble
+}
+
+fn is_absent(error: &watcher::Error) -> bool {
+    matches!(
+        error,
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404
+    )
+}
+
+/// The error with its causes, which hold the part that says something.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// What is left of an object once the catalog's part is taken.
+struct Reduced {
+    key: ObjectKey,
+    value: Box<Value>,
+}
+
+impl Reduced {
+    fn whole(kind: &'static str, object: DynamicObject) -> Self {
+        let mut reduced = Self::metadata(kind, object.metadata);
+        if let Value::Object(parts) = object.data {
+            for (part, value) in parts {
+                match (kind, part.as_str()) {
+                    // Records of a pool can be megabytes; admission does not read them.
+                    ("SpiderIPPool", "status") => {}
+                    (_, "spec" | "data") => reduced.value[part] = value,
+                    (_, "status") => reduced.value[part] = status(kind, value),
+                    _ => {}
+                }
+            }
+        }
+        reduced
+    }
+
+    fn metadata(kind: &'static str, mut metadata: ObjectMeta) -> Self {
+        metadata.managed_fields = None;
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let key = ObjectKey { namespace: text(&metadata.namespace), name: text(&metadata.name) };
+        let metadata = serde_json::to_value(metadata).unwrap_or_default();
+        Self { key, value: Box::new(json!({ "kind": kind, "metadata": metadata })) }
+    }
+}
+
+fn status(kind: &str, mut status: Value) -> Value {
+    if kind == "Node" {
+        return json!({ "allocatable": status["allocatable"].take() });
+    }
+    status
+}
+
+fn map<A, B>(event: Event<A>, reduce: impl FnOnce(A) -> B) -> Event<B> {
+    match event {
+        Event::Init => Event::Init,
+        Event::InitApply(object) => Event::InitApply(reduce(object)),
+        Event::InitDone => Event::InitDone,
+        Event::Apply(object) => Event::Apply(reduce(object)),
+        Event::Delete(object) => Event::Delete(reduce(object)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(value: Value) -> DynamicObject {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn records_of_pools_and_managed_fields_are_left_behind() {
+        let pool = object(json!({
+            "apiVersion": "spiderpool.spidernet.io/v2beta1",
+            "kind": "SpiderIPPool",
+            "metadata": { "name": "a", "uid": "u", "managedFields": [{ "manager": "kubectl" }] },
+            "spec": { "subnet": "10.0.0.0/24" },
+            "status": { "allocatedIPs": "{}" },
+        }));
+        let reduced = Reduced::whole("SpiderIPPool", pool);
+        assert_eq!(reduced.key, ObjectKey { namespace: String::new(), name: "a".into() });
+        assert_eq!(
+            *reduced.value,
+            json!({
+                "kind": "SpiderIPPool",
+                "metadata": { "name": "a", "uid": "u" },
+                "spec": { "subnet": "10.0.0.0/24" },
+            })
+        );
+    }
+
+    #[test]
+    fn of_a_node_only_what_it_offers_is_kept() {
+        let node = object(json!({
+            "metadata": { "name": "n" },
+            "spec": { "podCIDR": "10.0.0.0/24" },
+            "status": { "allocatable": { "spidernet.io/gpu1": "8" }, "images": [{ "names": ["x"] }] },
+        }));
+        assert_eq!(
+            Reduced::whole("Node", node).value["status"],
+            json!({ "allocatable": { "spidernet.io/gpu1": "8" } })
+        );
+    }
+}
