@@ -7,13 +7,12 @@
 use serde_json::{Value, json};
 
 use super::webhooks::{INJECT_KEYS, cel_list, not_host, not_mirror};
-use super::{FinalState, Registration, policy_name, selection};
+use super::{FinalState, Registration, selection};
 use crate::api::keys;
 use crate::reason::Reason;
 
 pub(super) fn render(registration: &Registration<'_>) -> FinalState {
-    let name = policy_name(registration.name);
-    let mut policy = registration.object("ValidatingAdmissionPolicy", &name);
+    let mut policy = registration.object("ValidatingAdmissionPolicy");
     policy["spec"] = json!({
         "failurePolicy": "Fail",
         "matchConditions": conditions(registration),
@@ -36,8 +35,8 @@ pub(super) fn render(registration: &Registration<'_>) -> FinalState {
         }],
         "variables": variables(),
     });
-    let mut binding = registration.object("ValidatingAdmissionPolicyBinding", &name);
-    binding["spec"] = json!({ "policyName": name, "validationActions": ["Deny"] });
+    let mut binding = registration.object("ValidatingAdmissionPolicyBinding");
+    binding["spec"] = json!({ "policyName": registration.name, "validationActions": ["Deny"] });
     FinalState { policy, binding }
 }
 

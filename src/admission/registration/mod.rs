@@ -43,7 +43,7 @@ pub enum Trust {
 /// Everything the registration depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Registration<'a> {
-    /// Name of the webhook configurations, and stem of the policy's name.
+    /// Name of every rendered object.
     pub name: &'a str,
     /// The configuration in force.
     pub settings: &'a Settings,
@@ -77,12 +77,6 @@ pub struct FinalState {
     pub binding: Value,
 }
 
-/// Name of the final-state policy and of its binding.
-#[must_use]
-pub fn policy_name(name: &str) -> String {
-    format!("{name}-final-state")
-}
-
 impl Registration<'_> {
     /// Renders all objects.
     #[must_use]
@@ -94,12 +88,12 @@ impl Registration<'_> {
         }
     }
 
-    fn object(&self, kind: &str, name: &str) -> Value {
+    fn object(&self, kind: &str) -> Value {
         let mut object = json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": kind,
             "metadata": {
-                "name": name,
+                "name": self.name,
                 "labels": { "app.kubernetes.io/name": "railweave", "app.kubernetes.io/instance": self.name },
             },
         });
@@ -129,7 +123,7 @@ mod tests {
                 endpoint: Endpoint::Service {
                     namespace: "rails".into(),
                     name: "spiderpool-controller".into(),
-                    port: 5722,
+                    port: 443,
                 },
                 trust: Trust::Bundle("PEM".into()),
                 owner: None,

@@ -45,7 +45,7 @@ fn admitted(registration: &Registration<'_>) -> impl Iterator<Item = Kind> {
 }
 
 fn configuration(registration: &Registration<'_>, kind: &str, webhooks: Vec<Value>) -> Value {
-    let mut object = registration.object(kind, registration.name);
+    let mut object = registration.object(kind);
     if let Trust::CertManager(certificate) = registration.trust {
         object["metadata"]["annotations"] = json!({ "cert-manager.io/inject-ca-from": certificate });
     }
@@ -63,7 +63,7 @@ fn opted_in_pods(registration: &Registration<'_>) -> Value {
         cel_list(&keys::OPT_OUT),
     );
     let conditions = vec![json!({ "name": "opted-in", "expression": opted_in }), not_mirror()];
-    pods(registration, "pods", selection::expressions(registration.scope), conditions)
+    pods(registration, "pods", &selection::expressions(registration.scope), conditions)
 }
 
 /// Pods that say nothing, in namespaces that opted in.
@@ -77,13 +77,13 @@ fn pods_of_opted_in_namespaces(registration: &Registration<'_>) -> Value {
         vec![json!({ "name": "no-key-of-its-own", "expression": silent }), not_mirror(), not_host()];
     let mut expressions = selection::expressions(registration.scope);
     expressions.push(json!({ "key": keys::NAMESPACE_OPT_IN, "operator": "In", "values": ["true"] }));
-    pods(registration, "namespace-pods", expressions, conditions)
+    pods(registration, "namespace-pods", &expressions, conditions)
 }
 
 fn pods(
     registration: &Registration<'_>,
     name: &str,
-    expressions: Vec<Value>,
+    expressions: &[Value],
     mut conditions: Vec<Value>,
 ) -> Value {
     conditions.extend(selection::conditions(registration.scope));

@@ -176,11 +176,11 @@ mod tests {
             let mut assembler = Assembler::new(Identity::default(), Settings::default());
             let catalog = Arc::new(ArcSwap::from_pointee(assembler.assemble()));
             let (deliver, deliveries) = mpsc::channel(16);
-            let (changed, changes) = watch::channel(0);
+            let (announce, changes) = watch::channel(0);
             let progress = Arc::new(Progress::default());
             progress.expect("Namespace");
             progress.expect("SpiderIPPool");
-            let collector = Collector::new(assembler, catalog.clone(), changed, progress);
+            let collector = Collector::new(assembler, catalog.clone(), announce, progress);
             tokio::spawn(collector.run(deliveries));
             Self { deliver, catalog, changes }
         }
@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    fn pool(name: &str, subnet: Value) -> Value {
+    fn pool(name: &str, subnet: &Value) -> Value {
         json!({ "kind": "SpiderIPPool", "metadata": { "name": name, "resourceVersion": "1" },
             "spec": { "subnet": subnet } })
     }
@@ -218,7 +218,7 @@ mod tests {
         fixture.list("Namespace", &[namespace("a")]).await;
         tokio::time::sleep(GATHER * 3).await;
         assert!(!fixture.changes.has_changed().unwrap());
-        fixture.list("SpiderIPPool", &[pool("p", json!("10.0.0.0/24"))]).await;
+        fixture.list("SpiderIPPool", &[pool("p", &json!("10.0.0.0/24"))]).await;
         let counts = fixture.next().await.counts();
         assert_eq!((counts.namespaces, counts.pools), (1, 1));
     }
@@ -237,12 +237,12 @@ mod tests {
     async fn a_bad_object_is_a_problem_of_the_catalog_and_stops_nothing() {
         let mut fixture = Fixture::start();
         fixture.list("Namespace", &[]).await;
-        fixture.list("SpiderIPPool", &[pool("bad", json!(7)), pool("good", json!("10.0.0.0/24"))]).await;
+        fixture.list("SpiderIPPool", &[pool("bad", &json!(7)), pool("good", &json!("10.0.0.0/24"))]).await;
         let catalog = fixture.next().await;
         assert_eq!(catalog.counts().pools, 1);
         assert_eq!(catalog.problems.len(), 1);
         assert_eq!(catalog.problems[0].object, "SpiderIPPool bad");
-        fixture.send(Delivery::Object("SpiderIPPool", Box::new(pool("bad", json!("10.1.0.0/24"))))).await;
+        fixture.send(Delivery::Object("SpiderIPPool", Box::new(pool("bad", &json!("10.1.0.0/24"))))).await;
         let catalog = fixture.next().await;
         assert_eq!((catalog.counts().pools, catalog.problems.len()), (2, 0));
     }

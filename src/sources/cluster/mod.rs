@@ -69,13 +69,13 @@ impl ClusterSource {
         let mut assembler = Assembler::new(self.identity.clone(), defaults);
         let catalog = Arc::new(ArcSwap::from_pointee(assembler.assemble()));
         let (deliver, deliveries) = mpsc::channel(DELIVERIES);
-        let (changed, changes) = watch::channel(0);
+        let (announce, changes) = watch::channel(0);
         let progress = Arc::new(Progress::default());
         for watched in watches::all(&self) {
             progress.expect(watched.kind);
             tasks.spawn(watches::run(watched, deliver.clone(), progress.clone()));
         }
-        let collector = collect::Collector::new(assembler, catalog.clone(), changed, progress.clone());
+        let collector = collect::Collector::new(assembler, catalog.clone(), announce, progress.clone());
         tasks.spawn(collector.run(deliveries));
         Feed { catalog, changes, progress }
     }

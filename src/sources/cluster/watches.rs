@@ -50,7 +50,7 @@ enum Presence {
 }
 
 pub(super) fn all(source: &ClusterSource) -> Vec<Watched> {
-    let watched = |group: &str, version: &str, kind: &'static str, plural: &str| {
+    let of_kind = |group: &str, version: &str, kind: &'static str, plural: &str| {
         let kind_of_group = GroupVersionKind::gvk(group, version, kind);
         Watched {
             kind,
@@ -61,17 +61,17 @@ pub(super) fn all(source: &ClusterSource) -> Vec<Watched> {
             presence: Presence::Required,
         }
     };
-    let custom = |kind: Kind| watched(GROUP, VERSION, kind.name(), kind.plural());
+    let custom = |kind: Kind| of_kind(GROUP, VERSION, kind.name(), kind.plural());
     let mut watches = vec![
         custom(Kind::MultusConfig),
         custom(Kind::IpPool),
         custom(Kind::Subnet),
-        Watched { part: Part::Metadata, ..watched("", "v1", "Namespace", "namespaces") },
+        Watched { part: Part::Metadata, ..of_kind("", "v1", "Namespace", "namespaces") },
         // Rules only look names up here; a cluster without Multus has no such kind.
         Watched {
             part: Part::Metadata,
             presence: Presence::Optional,
-            ..watched(
+            ..of_kind(
                 "k8s.cni.cncf.io",
                 "v1",
                 "NetworkAttachmentDefinition",
@@ -80,11 +80,11 @@ pub(super) fn all(source: &ClusterSource) -> Vec<Watched> {
         },
         Watched {
             only: Some((source.identity.release_namespace.clone(), source.config_map.clone())),
-            ..watched("", "v1", "ConfigMap", "configmaps")
+            ..of_kind("", "v1", "ConfigMap", "configmaps")
         },
     ];
     if source.watch_nodes {
-        watches.push(watched("", "v1", "Node", "nodes"));
+        watches.push(of_kind("", "v1", "Node", "nodes"));
     }
     watches
 }
