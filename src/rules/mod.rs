@@ -13,6 +13,7 @@ mod peers;
 pub mod settings;
 mod shape;
 pub mod suggest;
+mod wildcard;
 
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ use crate::api::settings::Settings;
 pub use finding::{FieldError, FieldErrorKind, Findings, Notice, NoticeKind, strict_errors};
 pub use glob::Glob;
 pub use membership::{MembershipProblem, Mode, membership_problem, split_groups};
-pub use peers::{NadFacts, Peers, PoolFacts, SubnetFacts};
+pub use peers::{NadFacts, Overlap, Peers, PoolFacts, SubnetFacts};
 pub use shape::unknown_fields;
 
 /// What is being done to the object.
