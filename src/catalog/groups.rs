@@ -38,6 +38,12 @@ impl Member {
         }
     }
 
+    /// Whether pods of the namespace may join it.
+    #[must_use]
+    pub fn serves(&self, namespace: &str) -> bool {
+        self.shared || *self.namespace == *namespace
+    }
+
     /// The order of rails: natural by bond, master or resource, then by namespace and name.
     #[must_use]
     pub fn order(&self, other: &Self) -> Ordering {
@@ -55,7 +61,7 @@ impl Member {
             name: network.key.name.as_str().into(),
             resource: network.spec.resource().map(Arc::from),
             rail_key: network.spec.rail_key().into(),
-            shared: scope.networks.iter().any(|glob| glob.matches(&network.key.namespace)),
+            shared: scope.shares(&network.key.namespace),
             rdma_problem: problem(Mode::Rdma),
             network_problem: problem(Mode::Network),
         }

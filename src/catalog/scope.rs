@@ -52,10 +52,10 @@ impl Scope {
         }
     }
 
-    /// Whether pods of `namespace` may join networks of `network_namespace`.
+    /// Whether pods of every namespace may join networks of this one. Pods of the namespace itself always may.
     #[must_use]
-    pub fn may_join(&self, namespace: &str, network_namespace: &str) -> bool {
-        namespace == network_namespace || self.networks.iter().any(|glob| glob.matches(network_namespace))
+    pub fn shares(&self, network_namespace: &str) -> bool {
+        self.networks.iter().any(|glob| glob.matches(network_namespace))
     }
 }
 
@@ -77,12 +77,9 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_joins_shared_networks_and_those_of_its_own_namespace() {
+    fn networks_of_system_and_release_namespaces_are_shared_by_default() {
         let scope = Scope::compile(&Settings::default(), "rw");
-        assert!(scope.may_join("team-a", "team-a"));
-        assert!(scope.may_join("team-a", "kube-system"));
-        assert!(scope.may_join("team-a", "spiderpool"));
-        assert!(scope.may_join("team-a", "rw"));
-        assert!(!scope.may_join("team-a", "team-b"));
+        let shared = ["kube-system", "spiderpool", "rw", "team-b"].map(|namespace| scope.shares(namespace));
+        assert_eq!(shared, [true, true, true, false]);
     }
 }

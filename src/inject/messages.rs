@@ -41,7 +41,7 @@ pub(super) fn unknown_group(
     let hint = if catalog.group(other(opt_in.mode), name).is_some() {
         format!("networks carry it under the key {}", other(opt_in.mode).key())
     } else {
-        let near = nearest(name, opt_in.mode, catalog);
+        let near = nearest(name, opt_in.mode, request.namespace, catalog);
         if near.is_empty() {
             "no groups exist under this key".to_owned()
         } else {
@@ -63,10 +63,11 @@ fn other(mode: Mode) -> Mode {
     }
 }
 
-/// Names of existing groups, most similar first.
-fn nearest<'c>(name: &str, mode: Mode, catalog: &'c Catalog) -> Vec<&'c str> {
-    let mut names: Vec<&str> =
-        catalog.groups().filter(|group| group.0 == mode).map(|group| group.1).collect();
+/// Names of groups that the namespace may join, most similar first. Other tenants' groups are not told.
+fn nearest<'c>(name: &str, mode: Mode, namespace: &str, catalog: &'c Catalog) -> Vec<&'c str> {
+    let joinable = |group: &Group| group.members.iter().any(|member| member.serves(namespace));
+    let of_mode = catalog.groups().filter(|(of, _, group)| *of == mode && joinable(group));
+    let mut names: Vec<&str> = of_mode.map(|(_, name, _)| name).collect();
     names.sort_by(|a, b| {
         let (near_a, near_b) = (strsim::jaro_winkler(name, a), strsim::jaro_winkler(name, b));
         near_b.total_cmp(&near_a).then_with(|| natural_cmp(a, b))
@@ -76,15 +77,14 @@ fn nearest<'c>(name: &str, mode: Mode, catalog: &'c Catalog) -> Vec<&'c str> {
 }
 
 pub(super) fn group_not_allowed(request: &PodRequest<'_>, opt_in: &OptIn<'_>, group: &Group) -> Denial {
-    let mut namespaces: Vec<&str> = group.members.iter().map(|member| &*member.namespace).collect();
-    namespaces.dedup();
     let text = format!(
-        "{} asks for group {:?}, whose networks all live in namespaces that do not serve {}: {}. Move them to \
-         the pod's namespace, or list theirs in podResourceInject.networkNamespaces of the ConfigMap",
+        "{} asks for group {:?}, whose {} networks all live in namespaces that do not serve {}. Who runs the \
+         cluster can list those namespaces in podResourceInject.networkNamespaces of the ConfigMap, or create \
+         the networks in the pod's namespace",
         key_value(opt_in),
         group.name,
+        group.members.len(),
         request.namespace,
-        list(namespaces.iter().copied())
     );
     denial(Reason::GroupNotAllowed, request, &text)
 }

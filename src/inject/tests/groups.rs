@@ -149,10 +149,20 @@ fn a_group_that_lives_elsewhere_only_is_refused_with_the_way_out() {
     fixture.network(&network("other", "net", json!({RDMA_INJECT: "private"}), spec));
     let answer = fixture.decide();
     assert_eq!(answer.reason, Reason::GroupNotAllowed);
-    assert!(answer.denial.contains("namespaces that do not serve team: other."), "{}", answer.denial);
+    assert!(answer.denial.contains("whose 1 networks all live in namespaces that do not serve team."));
+    assert!(!answer.denial.contains("other"), "another tenant's namespace is told: {}", answer.denial);
     assert!(answer.denial.contains("podResourceInject.networkNamespaces"));
     fixture.settings.inject.network_namespaces = Some(vec!["oth*".into()]);
     assert_eq!(fixture.decide().reason, Reason::Injected);
+}
+
+#[test]
+fn other_tenants_groups_are_not_suggested() {
+    let mut fixture = Fixture::new().annotate(RDMA_INJECT, "secre");
+    let spec = json!({"cniType": "sriov", "sriov": {"resourceName": "a.b/vf", "ippools": {"ipv4": ["p"]}}});
+    fixture.network(&network("other", "net", json!({RDMA_INJECT: "secret"}), spec));
+    let answer = fixture.decide();
+    assert!(answer.denial.contains("nearest groups: rdma-network. "), "{}", answer.denial);
 }
 
 #[test]

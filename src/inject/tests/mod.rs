@@ -85,13 +85,20 @@ impl Fixture {
     }
 
     fn decide_in(&self, namespace: &str, pod: &Value) -> Answer {
-        let catalog = Catalog::compile(&self.objects, self.settings.clone(), &Identity::default());
-        let body = pod.to_string();
-        let view: PodView<'_> = serde_json::from_str(&body).unwrap();
-        let request = PodRequest { namespace, pod: view };
-        let outcome = decide(&request, &catalog, &mut Silent);
-        answer(&outcome, &request, pod)
+        admit(&self.catalog(), namespace, pod)
     }
+
+    fn catalog(&self) -> Catalog {
+        Catalog::compile(&self.objects, self.settings.clone(), &Identity::default())
+    }
+}
+
+fn admit(catalog: &Catalog, namespace: &str, pod: &Value) -> Answer {
+    let body = pod.to_string();
+    let view: PodView<'_> = serde_json::from_str(&body).unwrap();
+    let request = PodRequest { namespace, pod: view };
+    let outcome = decide(&request, catalog, &mut Silent);
+    answer(&outcome, &request, pod)
 }
 
 fn answer(outcome: &Outcome<'_>, request: &PodRequest<'_>, pod: &Value) -> Answer {

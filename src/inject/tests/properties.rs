@@ -1,12 +1,20 @@
 //! What holds for every pod: injecting twice changes nothing more, and nothing else of the pod changes.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Fixture, sriov};
+use super::{Fixture, admit, sriov};
 use crate::api::keys::{NETWORKS, RDMA_INJECT};
 use crate::api::settings::Conflicts;
+use crate::catalog::Catalog;
 use crate::reason::Reason;
+
+/// One catalog for each way of resolving conflicts; compiling them takes longer than deciding.
+static CATALOGS: LazyLock<[Catalog; 2]> = LazyLock::new(|| {
+    [Conflicts::Clear, Conflicts::Merge].map(|mode| Fixture::new().conflicts(mode).catalog())
+});
 
 fn quantities() -> impl Strategy<Value = Option<u8>> {
     proptest::option::of(0..3_u8)
@@ -94,15 +102,20 @@ proptest! {
         pod in pods(),
         conflicts in prop_oneof![Just(Conflicts::Clear), Just(Conflicts::Merge)],
     ) {
-        let fixture = Fixture::new().conflicts(conflicts);
-        let once = fixture.decide_in("team", &pod);
+        let catalog = &CATALOGS[usize::from(conflicts == Conflicts::Merge)];
+        let once = admit(catalog, "team", &pod);
         prop_assert_eq!(once.reason, Reason::Injected);
-        let twice = fixture.decide_in("team", &once.pod);
+        let twice = admit(catalog, "team", &once.pod);
         prop_assert_eq!(twice.patch, None);
         prop_assert_eq!(rest(&once.pod), rest(&pod));
         prop_assert!(asked_in_all(&once.pod) >= 1);
         prop_assert_eq!(asked_in_all(&once.pod), asked_in_all(&pod).max(1));
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn adding_a_rail_at_the_end_moves_nothing(rails in 1..20_u32) {
