@@ -5,10 +5,10 @@
 //! | module | what it does |
 //! |---|---|
 //! | `cli` | one file for each verb: parses arguments, calls the layers below, prints |
-//! | `admission` | HTTPS: listener, certificates, routes, review envelope, webhook registration |
+//! | [`admission`] | HTTPS: listener, certificates, routes, review envelope, webhook registration |
 //! | `controllers` | the leader's loops, one file each |
 //! | `sources` | objects in: from a cluster (watch) or from a directory |
-//! | `telemetry` | metrics, logs, health; used from above this line only |
+//! | [`telemetry`] | metrics, logs, health; used from above this line only |
 //! | | *from here down: no clock, no client, no files, no async* |
 //! | [`inject`] | what happens to a pod: [`inject::decide`], and the JSON patch |
 //! | [`catalog`] | the compiled, immutable view that admission decides on |
@@ -25,4 +25,5 @@ pub mod net;
 pub mod reason;
 pub mod rules;
 pub mod sources;
+pub mod telemetry;
 pub mod yaml;

@@ -1,0 +1,314 @@
+//! Every metric of railweave, registered in one table that `docs/metrics.md` is generated from.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{
+    Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+use crate::catalog::Catalog;
+use crate::reason::Reason;
+
+/// Upper bounds in seconds: a decision takes tens of microseconds, the API server gives up after 5 s.
+const BUCKETS: [f64; 15] =
+    [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+
+/// One row of the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// `railweave_...`
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Label names.
+    pub labels: &'static [&'static str],
+    /// What it says, in one sentence.
+    pub meaning: &'static str,
+}
+
+/// What `prometheus::process_collector` adds under its customary names.
+const PROCESS: [Descriptor; 7] = [
+    process("process_cpu_seconds_total", "counter", "CPU time spent, user and system."),
+    process("process_max_fds", "gauge", "File descriptors the process may open."),
+    process("process_open_fds", "gauge", "File descriptors that are open."),
+    process("process_resident_memory_bytes", "gauge", "Memory that is resident."),
+    process("process_start_time_seconds", "gauge", "When the process started, in Unix time."),
+    process("process_threads", "gauge", "Threads of the process."),
+    process("process_virtual_memory_bytes", "gauge", "Address space in use."),
+];
+
+const fn process(name: &'static str, kind: &'static str, meaning: &'static str) -> Descriptor {
+    Descriptor { name, kind, labels: &[], meaning }
+}
+
+/// A kind of series that the table below can hold.
+trait Family: Collector + Clone + Sized + 'static {
+    const KIND: &'static str;
+    fn make(descriptor: &Descriptor) -> prometheus::Result<Self>;
+}
+
+macro_rules! family {
+    ($($family:ty: $kind:literal, |$descriptor:ident| $make:expr;)*) => {
+        $(impl Family for $family {
+            const KIND: &'static str = $kind;
+            fn make($descriptor: &Descriptor) -> prometheus::Result<Self> {
+                $make
+            }
+        })*
+    };
+}
+
+family! {
+    IntCounter: "counter", |d| Self::new(d.name, d.meaning);
+    IntCounterVec: "counter", |d| Self::new(Opts::new(d.name, d.meaning), d.labels);
+    Gauge: "gauge", |d| Self::new(d.name, d.meaning);
+    IntGauge: "gauge", |d| Self::new(d.name, d.meaning);
+    IntGaugeVec: "gauge", |d| Self::new(Opts::new(d.name, d.meaning), d.labels);
+    HistogramVec: "histogram", |d| {
+        Self::new(HistogramOpts::new(d.name, d.meaning).buckets(BUCKETS.to_vec()), d.labels)
+    };
+}
+
+/// Declares the fields of [`Metrics`] and their documentation together, so that neither can be forgotten.
+macro_rules! metrics {
+    ($($field:ident: $family:ty, $name:literal, [$($label:literal),*], $meaning:literal;)*) => {
+        /// Handles of all series; cloning shares them.
+        #[derive(Clone, Debug)]
+        pub struct Metrics {
+            registry: Registry,
+            $(#[doc = $meaning] pub $field: $family,)*
+        }
+
+        /// Every metric of railweave's own, in the order of the documentation.
+        pub const DESCRIPTORS: &[Descriptor] = &[$(Descriptor {
+            name: $name,
+            kind: <$family as Family>::KIND,
+            labels: &[$($label),*],
+            meaning: $meaning,
+        }),*];
+
+        impl Metrics {
+            fn register(registry: Registry) -> prometheus::Result<Self> {
+                let mut descriptors = DESCRIPTORS.iter();
+                $(let $field: $family = register(&registry, descriptors.next())?;)*
+                Ok(Self { registry, $($field),* })
+            }
+        }
+    };
+}
+
+fn register<F: Family>(registry: &Registry, descriptor: Option<&Descriptor>) -> prometheus::Result<F> {
+    let descriptor = descriptor.ok_or_else(|| prometheus::Error::Msg("the table is too short".into()))?;
+    let family = F::make(descriptor)?;
+    registry.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+metrics! {
+    build_info: IntGaugeVec, "railweave_build_info", ["version"],
+        "Always 1; the label names the version that runs.";
+
+    requests: IntCounterVec, "railweave_admission_requests_total", ["webhook", "decision", "reason", "dry_run"],
+        "Reviews answered, by webhook, decision (allow, patch, deny, error) and reason code.";
+    request_duration: HistogramVec, "railweave_admission_request_duration_seconds", ["webhook"],
+        "Time from the request's head to the finished answer, reading the body included.";
+    in_flight: IntGauge, "railweave_admission_requests_in_flight", [],
+        "Reviews being read or decided now.";
+    shed: IntCounter, "railweave_admission_requests_shed_total", [],
+        "Reviews turned away with 503 because too many were in flight.";
+    panics: IntCounter, "railweave_admission_panics_total", [],
+        "Panics while deciding; each became a denial. Any value above 0 is a defect.";
+    connections: IntGauge, "railweave_admission_connections", [],
+        "TLS connections that are open.";
+    handshake_failures: IntCounterVec, "railweave_admission_handshake_failures_total", ["cause"],
+        "TLS handshakes that came to nothing: refused (by either side) or too slow (timeout).";
+
+    catalog_networks: IntGauge, "railweave_catalog_networks", [],
+        "Networks (SpiderMultusConfig) that admission knows.";
+    catalog_groups: IntGauge, "railweave_catalog_groups", [],
+        "Groups that pods can name.";
+    catalog_namespaces: IntGauge, "railweave_catalog_namespaces", [],
+        "Namespaces that admission knows.";
+    catalog_pools: IntGauge, "railweave_catalog_pools", [],
+        "Pools (SpiderIPPool) that admission knows.";
+    catalog_bad_objects: IntGauge, "railweave_catalog_bad_objects", [],
+        "Objects in the cluster that cannot be read and are left out; explain names them.";
+
+    config_generation: IntGauge, "railweave_config_generation", [],
+        "Counts the configurations that came into force since the start.";
+    config_last_reload: Gauge, "railweave_config_last_good_reload_timestamp_seconds", [],
+        "When the configuration in force was taken over, in Unix time.";
+    config_reload_failed: IntGauge, "railweave_config_reload_failed", [],
+        "1 while the ConfigMap holds a configuration that is refused and the last good one stays in force.";
+
+    certificate_expiry: Gauge, "railweave_certificate_expiry_timestamp_seconds", [],
+        "When the serving certificate expires, in Unix time; 0 without one.";
+    certificate_reload_failed: IntGauge, "railweave_certificate_reload_failed", [],
+        "1 while a newer certificate is at hand that cannot be used and the old one stays in force.";
+    ca_bundle_in_sync: IntGauge, "railweave_ca_bundle_in_sync", [],
+        "1 while the registered webhooks trust exactly the CAs that this installation uses.";
+
+    leader: IntGauge, "railweave_leader", [],
+        "1 on the replica that holds the lease.";
+    watch_events: IntCounterVec, "railweave_watch_events_total", ["kind"],
+        "Objects received from the API server, by kind.";
+    watch_restarts: IntCounterVec, "railweave_watch_restarts_total", ["kind"],
+        "Watches that ended with an error and were started again, by kind.";
+    reconciles: IntCounterVec, "railweave_reconciles_total", ["controller", "result"],
+        "Reconciliations by controller and result (ok, error).";
+    reconcile_duration: HistogramVec, "railweave_reconcile_duration_seconds", ["controller"],
+        "Time one reconciliation takes.";
+}
+
+impl Metrics {
+    /// Registers everything in a registry of its own.
+    pub fn new() -> prometheus::Result<Self> {
+        let metrics = Self::register(Registry::new())?;
+        metrics.registry.register(Box::new(ProcessCollector::for_self()))?;
+        metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Ok(metrics)
+    }
+
+    /// Shows the sizes and the configuration of a catalog that comes into force at `now`.
+    pub fn set_catalog(&self, catalog: &Catalog, now: SystemTime) {
+        let counts = catalog.counts();
+        self.catalog_networks.set(whole(counts.networks));
+        self.catalog_groups.set(whole(counts.groups));
+        self.catalog_namespaces.set(whole(counts.namespaces));
+        self.catalog_pools.set(whole(counts.pools));
+        self.catalog_bad_objects.set(whole(catalog.problems.len()));
+        self.config_reload_failed.set(i64::from(!catalog.config.errors.is_empty()));
+        let generation = i64::try_from(catalog.config.generation).unwrap_or(i64::MAX);
+        if generation != self.config_generation.get() {
+            self.config_generation.set(generation);
+            self.config_last_reload.set(unix_seconds(now));
+        }
+    }
+
+    /// Shows when the serving certificate expires.
+    pub fn set_certificate_expiry(&self, expiry: Option<SystemTime>) {
+        self.certificate_expiry.set(expiry.map_or(0.0, unix_seconds));
+    }
+
+    /// Counts one finished reconciliation.
+    pub fn count_reconcile(&self, controller: &str, ok: bool, took: Duration) {
+        let result = if ok { "ok" } else { "error" };
+        self.reconciles.with_label_values(&[controller, result]).inc();
+        self.reconcile_duration.with_label_values(&[controller]).observe(took.as_secs_f64());
+    }
+
+    /// All series in the text format that Prometheus scrapes.
+    pub fn render(&self) -> prometheus::Result<String> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn unix_seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// The text of `docs/metrics.md`.
+#[must_use]
+pub fn documentation() -> String {
+    let mut text = String::from(INTRODUCTION);
+    for table in [DESCRIPTORS, &PROCESS] {
+        text.push_str("\n| name | type | labels | meaning |\n|---|---|---|---|\n");
+        for Descriptor { name, kind, labels, meaning } in table {
+            let labels = labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+            text.push_str(&format!("| `{name}` | {kind} | {labels} | {meaning} |\n"));
+        }
+    }
+    text.push_str("\n## Reason codes\n\nThe label `reason` is one of:\n\n");
+    for reason in Reason::ALL {
+        text.push_str(&format!("- `{reason}`\n"));
+    }
+    text
+}
+
+const INTRODUCTION: &str = "\
+# Metrics
+
+This page is generated from the table in `src/telemetry/metrics.rs`; `make generate` writes it.
+
+The admin port serves `/metrics` in the text format of Prometheus. Durations are histograms in seconds with
+buckets from 0.1 ms to 5 s.
+";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::api::settings::Settings;
+    use crate::catalog::{Assembler, Identity};
+
+    /// Gives every series with labels one member, so that it is rendered.
+    fn with_every_series() -> Metrics {
+        let metrics = Metrics::new().unwrap();
+        metrics.requests.with_label_values(&["pods", "allow", "NotOptedIn", "false"]).inc();
+        metrics.request_duration.with_label_values(&["pods"]).observe(0.001);
+        metrics.handshake_failures.with_label_values(&["timeout"]).inc();
+        metrics.watch_events.with_label_values(&["Namespace"]).inc();
+        metrics.watch_restarts.with_label_values(&["Namespace"]).inc();
+        metrics.count_reconcile("networks", true, Duration::from_millis(3));
+        metrics
+    }
+
+    #[test]
+    fn every_series_is_documented_with_its_type_and_nothing_else_is() {
+        let text = with_every_series().render().unwrap();
+        let rendered: BTreeSet<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        let documented: BTreeSet<String> =
+            DESCRIPTORS.iter().chain(&PROCESS).map(|row| format!("{} {}", row.name, row.kind)).collect();
+        assert_eq!(rendered, documented.iter().map(String::as_str).collect());
+    }
+
+    #[test]
+    fn own_names_have_the_prefix_and_units_of_prometheus() {
+        for row in DESCRIPTORS {
+            assert!(row.name.starts_with("railweave_"), "{}", row.name);
+            assert_eq!(row.kind == "counter", row.name.ends_with("_total"), "{}", row.name);
+            assert_eq!(row.kind == "histogram", row.name.ends_with("_duration_seconds"), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn durations_are_counted_from_a_tenth_of_a_millisecond() {
+        let metrics = Metrics::new().unwrap();
+        metrics.request_duration.with_label_values(&["pods"]).observe(0.000_09);
+        let text = metrics.render().unwrap();
+        assert!(
+            text.contains(
+                "railweave_admission_request_duration_seconds_bucket{webhook=\"pods\",le=\"0.0001\"} 1"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_catalog_moves_the_reload_time_only_with_its_configuration() {
+        let metrics = Metrics::new().unwrap();
+        let mut assembler = Assembler::new(Identity::default(), Settings::default());
+        assembler.objects.config = Some("enableIPv4: true\n".into());
+        metrics.set_catalog(&assembler.assemble(), UNIX_EPOCH + Duration::from_secs(100));
+        metrics.set_catalog(&assembler.assemble(), UNIX_EPOCH + Duration::from_secs(200));
+        assert_eq!(metrics.config_generation.get(), 1);
+        assert!((metrics.config_last_reload.get() - 100.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn the_committed_page_is_the_generated_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+        if std::env::var_os("UPDATE_GENERATED").is_some() {
+            std::fs::write(path, documentation()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), documentation(), "run: make generate");
+    }
+}
