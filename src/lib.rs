@@ -11,6 +11,7 @@
 //! | [`telemetry`] | metrics, logs, health; used from above this line only |
 //! | | *from here down: no clock, no client, no files, no async* |
 //! | [`inject`] | what happens to a pod: [`inject::decide`], and the JSON patch |
+//! | [`manifests`] | generated manifests as text |
 //! | [`catalog`] | the compiled, immutable view that admission decides on |
 //! | [`rules`] | normalise and validate, one file for each kind |
 //! | [`net`] | families, ranges, interval sets over `u128` |
@@ -21,6 +22,7 @@ pub mod admission;
 pub mod api;
 pub mod catalog;
 pub mod inject;
+pub mod manifests;
 pub mod net;
 pub mod reason;
 pub mod rules;

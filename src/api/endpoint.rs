@@ -2,7 +2,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Route;
+use super::{Route, schema};
 
 /// `SpiderEndpoint` has no spec; all it says stands in its status, which is an ordinary field.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -13,10 +13,18 @@ use super::Route;
     plural = "spiderendpoints",
     shortname = "se",
     category = "spiderpool",
+    doc = "All addresses of one pod. It has no spec.",
     namespaced,
     no_spec,
     status = "SpiderEndpointStatus",
-    derive = "PartialEq"
+    derive = "PartialEq",
+    printcolumn = r#"{"name":"INTERFACE","type":"string","jsonPath":".status.current.ips[0].interface"}"#,
+    printcolumn = r#"{"name":"IPV4POOL","type":"string","jsonPath":".status.current.ips[0].ipv4Pool"}"#,
+    printcolumn = r#"{"name":"IPV4","type":"string","jsonPath":".status.current.ips[0].ipv4"}"#,
+    printcolumn = r#"{"name":"IPV6POOL","type":"string","jsonPath":".status.current.ips[0].ipv6Pool"}"#,
+    printcolumn = r#"{"name":"IPV6","type":"string","jsonPath":".status.current.ips[0].ipv6"}"#,
+    printcolumn = r#"{"name":"NODE","type":"string","jsonPath":".status.current.node"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 pub struct SpiderEndpointSpec {}
 
@@ -77,6 +85,7 @@ pub struct AllocationDetail {
     pub clean_gateway: Option<bool>,
     /// Extra routes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = schema::without_aliases)]
     pub routes: Option<Vec<Route>>,
     /// MAC address.
     #[serde(skip_serializing_if = "Option::is_none")]

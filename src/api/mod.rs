@@ -6,12 +6,14 @@
 //! Read [`Kind`] first, then [`SpiderMultusConfigSpec`]. This folder does no I/O and knows no clock.
 
 mod coordinator;
+mod crd;
 mod endpoint;
 mod ip_pool;
 pub mod keys;
 mod kind;
 mod multus_config;
 mod reserved_ip;
+mod schema;
 pub mod settings;
 mod shared;
 mod subnet;

@@ -45,17 +45,21 @@ impl JsonSchema for IntOrString {
 #[serde(rename_all = "camelCase")]
 pub struct Route {
     /// Destination in CIDR notation.
+    #[schemars(transform = super::schema::addresses::route_text)]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub dst: Option<String>,
     /// Gateway address.
+    #[schemars(transform = super::schema::addresses::route_text)]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub gw: Option<String>,
-    /// Deprecated spelling of `dst`.
+    /// Deprecated: write `dst`.
+    #[schemars(transform = super::schema::addresses::route_text)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Deprecated spelling of `gw`.
+    /// Deprecated: write `gw`.
+    #[schemars(transform = super::schema::addresses::route_text)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
 }
@@ -68,6 +72,7 @@ pub struct Condition {
     #[serde(rename = "type")]
     pub type_: String,
     /// `True`, `False` or `Unknown`.
+    #[schemars(extend("enum" = ["True", "False", "Unknown"]))]
     pub status: String,
     /// `metadata.generation` the condition speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,32 +83,4 @@ pub struct Condition {
     pub reason: String,
     /// For people.
     pub message: String,
-}
-
-/// Schema of `metav1.LabelSelector`, without what the API server would not accept in a structural schema.
-pub(super) fn label_selector_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "x-kubernetes-map-type": "atomic",
-        "properties": {
-            "matchLabels": { "type": "object", "additionalProperties": { "type": "string" } },
-            "matchExpressions": {
-                "type": "array",
-                "x-kubernetes-list-type": "atomic",
-                "items": {
-                    "type": "object",
-                    "required": ["key", "operator"],
-                    "properties": {
-                        "key": { "type": "string" },
-                        "operator": { "type": "string" },
-                        "values": {
-                            "type": "array",
-                            "x-kubernetes-list-type": "atomic",
-                            "items": { "type": "string" }
-                        }
-                    }
-                }
-            }
-        }
-    })
 }

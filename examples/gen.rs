@@ -1,0 +1,5 @@
+fn main() {
+    for m in railweave::manifests::crds().unwrap() {
+        std::fs::write(format!("manifests/crds/{}", m.file_name), m.yaml).unwrap();
+    }
+}

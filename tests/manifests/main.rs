@@ -1,0 +1,3 @@
+//! The manifests of the repository: generated ones are up to date, hand-written ones keep the rules.
+
+mod generated;
