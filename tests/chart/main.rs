@@ -9,9 +9,11 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod documents;
 mod guide;
 mod helm;
 mod hygiene;
+mod monitoring;
 mod rbac;
 mod values;
 mod workload;
@@ -48,6 +50,9 @@ fn main() {
         })
     };
     let mut trials = trials![rendered;
+        documents::every_values_file_renders,
+        documents::the_values_for_monitoring_add_what_they_say,
+        monitoring::the_operators_objects_hold_the_files_as_they_are,
         guide::a_flag_without_its_component_is_named_in_the_notes,
         guide::a_flag_without_its_component_changes_no_object,
         guide::the_registry_of_the_guide_stands_before_the_image,
@@ -75,6 +80,8 @@ fn main() {
         workload::cert_manager_signs_for_the_name_the_api_server_calls,
     ];
     trials.extend(trials![files;
+        monitoring::every_reason_is_a_reason,
+        monitoring::every_alert_has_a_runbook_and_every_runbook_an_alert,
         values::schema_and_values_list_the_same_names,
     ]);
     libtest_mimic::run(&Arguments::from_args(), trials).exit();

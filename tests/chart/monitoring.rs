@@ -1,0 +1,65 @@
+//! Alerts and dashboard speak of metrics that exist, and each alert has a runbook.
+
+use crate::helm::{Helm, chart_dir, pick};
+use railweave::reason::Reason;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap()
+}
+
+fn rules() -> Vec<Value> {
+    let alerts: Value =
+        serde_saphyr::from_str(&fs::read_to_string(chart_dir().join("files/alerts.yaml")).unwrap()).unwrap();
+    alerts["groups"][0]["rules"].as_array().unwrap().clone()
+}
+
+fn expressions() -> Vec<String> {
+    let dashboard: Value = serde_json::from_str(
+        &fs::read_to_string(chart_dir().join("files/dashboards/admission.json")).unwrap(),
+    )
+    .unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().cloned().unwrap_or_default());
+    let of_rules = rules().into_iter().map(|rule| rule["expr"].as_str().unwrap().to_owned());
+    of_rules.chain(targets.map(|target| target["expr"].as_str().unwrap().to_owned())).collect()
+}
+
+pub(crate) fn every_reason_is_a_reason() {
+    let codes: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+    for expression in expressions() {
+        for part in expression.split("reason=\"").skip(1) {
+            let code = part.split('"').next().unwrap();
+            assert!(codes.contains(code), "{code} in {expression}");
+        }
+    }
+}
+
+pub(crate) fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
+    let operations = document("operations.md");
+    let (_, runbook) = operations.split_once("\n## Runbook\n").unwrap();
+    let runbook = runbook.split("\n## ").next().unwrap();
+    let sections: BTreeSet<String> =
+        runbook.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect();
+    let alerts: BTreeSet<String> =
+        rules().iter().map(|rule| rule["alert"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(alerts, sections);
+}
+
+pub(crate) fn the_operators_objects_hold_the_files_as_they_are(helm: &Helm) {
+    let objects = helm.render(&[
+        "--set",
+        "spiderpoolController.prometheus.prometheusRule.install=true,grafanaDashboard.install=true,grafanaDashboard.namespace=monitoring",
+    ]);
+    let rule = pick(&objects, "PrometheusRule/spiderpool-controller");
+    assert_eq!(rule["spec"]["groups"][0]["rules"], Value::Array(rules()));
+    let dashboard = pick(&objects, "ConfigMap/spiderpool-controller-dashboard");
+    assert_eq!(dashboard["metadata"]["namespace"], "monitoring");
+    assert_eq!(dashboard["metadata"]["labels"]["grafana_dashboard"], "1");
+    let text = dashboard["data"]["railweave-admission.json"].as_str().unwrap();
+    let file = fs::read_to_string(chart_dir().join("files/dashboards/admission.json")).unwrap();
+    assert_eq!(text.trim(), file.trim());
+}
