@@ -37,7 +37,7 @@ fn strip_finalizer(object: &mut Value, notices: &mut Vec<Notice>) {
         return;
     }
     if finalizers.is_empty() {
-        metadata.remove("finalizers");
+        metadata.shift_remove("finalizers");
     }
     let message = format!("{} was removed: nothing waits for the deletion of a coordinator", keys::FINALIZER);
     notices.push(Notice::advice("metadata.finalizers", message));
@@ -83,7 +83,7 @@ fn rename(fields: &mut Map<String, Value>, path: &str, old: &str, new: &str, not
         Some(taken) if !taken.is_null() && *taken != value => return,
         _ => fields.insert(new.to_owned(), value),
     };
-    fields.remove(old);
+    fields.shift_remove(old);
     let message = format!("deprecated spelling of {path}.{new}");
     notices.push(Notice::mended(format!("{path}.{old}"), message));
 }

@@ -160,6 +160,16 @@ pub fn strict_errors(notices: &[Notice]) -> Vec<FieldError> {
     mended.map(|notice| FieldError::forbidden(&notice.field, &notice.message)).collect()
 }
 
+/// Path of an annotation: `metadata.annotations[key]`.
+pub(super) fn annotation(key: &str) -> String {
+    format!("metadata.annotations[{key}]")
+}
+
+/// Path of a label: `metadata.labels[key]`.
+pub(super) fn label(key: &str) -> String {
+    format!("metadata.labels[{key}]")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

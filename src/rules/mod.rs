@@ -9,10 +9,12 @@ mod coordinator;
 mod finding;
 mod glob;
 mod membership;
+mod multus_config;
 mod peers;
 pub mod settings;
 mod shape;
 pub mod suggest;
+mod syntax;
 mod wildcard;
 
 use serde_json::Value;
@@ -50,15 +52,11 @@ pub struct Context<'a> {
 ///
 /// Normalising twice changes nothing more. What cannot be understood is left for [`validate`] to explain.
 /// `old` is the stored object on update.
-pub fn normalise(
-    kind: Kind,
-    object: &mut Value,
-    _old: Option<&Value>,
-    _context: &Context<'_>,
-) -> Vec<Notice> {
+pub fn normalise(kind: Kind, object: &mut Value, old: Option<&Value>, _context: &Context<'_>) -> Vec<Notice> {
     match kind {
         Kind::Coordinator => coordinator::normalise(object),
-        Kind::IpPool | Kind::Subnet | Kind::ReservedIp | Kind::Endpoint | Kind::MultusConfig => Vec::new(),
+        Kind::MultusConfig => multus_config::normalise(object, old),
+        Kind::IpPool | Kind::Subnet | Kind::ReservedIp | Kind::Endpoint => Vec::new(),
     }
 }
 
@@ -88,14 +86,13 @@ fn rules(
     kind: Kind,
     operation: Operation,
     object: &Value,
-    _old: Option<&Value>,
-    _context: &Context<'_>,
+    old: Option<&Value>,
+    context: &Context<'_>,
 ) -> Findings {
     match kind {
         Kind::Coordinator => coordinator::validate(operation, object),
-        Kind::IpPool | Kind::Subnet | Kind::ReservedIp | Kind::Endpoint | Kind::MultusConfig => {
-            Findings::default()
-        }
+        Kind::MultusConfig => multus_config::validate(operation, object, old, context),
+        Kind::IpPool | Kind::Subnet | Kind::ReservedIp | Kind::Endpoint => Findings::default(),
     }
 }
 

@@ -1,0 +1,33 @@
+//! A network has the block of its type, and no other.
+
+use super::Network;
+use super::aliases::is_zero;
+use crate::api::CniType;
+use crate::rules::FieldError;
+
+pub(super) fn check(network: &Network<'_>, errors: &mut Vec<FieldError>) {
+    let mut others: Vec<CniType> = CniType::ALL.into_iter().filter(|kind| *kind != network.kind).collect();
+    others.retain(|kind| kind.block().is_some_and(|block| !is_zero(network.raw(block))));
+    if network.spec.cni_type.is_none() && !others.is_empty() {
+        let names: Vec<&str> = others.iter().map(|kind| kind.name()).collect();
+        let detail = format!("without it the type is custom; write cniType: {}", names.join(" or "));
+        errors.push(FieldError::required("spec.cniType", detail));
+        return;
+    }
+    if let Some(block) = network.kind.block()
+        && network.block().is_none()
+    {
+        let detail = format!("cniType {} is configured there", network.kind);
+        errors.push(FieldError::required(format!("spec.{block}"), detail));
+    }
+    for other in others {
+        let block = other.block().unwrap_or_default();
+        let detail = format!("belongs to cniType {other}, and this network has cniType {}", network.kind);
+        errors.push(FieldError::forbidden(format!("spec.{block}"), detail));
+    }
+    let custom = network.spec.custom_cni.as_deref().is_some_and(|text| !text.is_empty());
+    if custom && network.kind != CniType::Custom {
+        let detail = format!("belongs to cniType custom, and this network has cniType {}", network.kind);
+        errors.push(FieldError::forbidden("spec.customCNI", detail));
+    }
+}
