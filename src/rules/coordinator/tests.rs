@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "`json!` literals read best by value")]
+
 use serde_json::{Value, json};
 
 use super::*;

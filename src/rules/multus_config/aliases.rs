@@ -38,16 +38,15 @@ pub(super) fn normalise(spec: &mut Value, notices: &mut Vec<Notice>) {
     let block = kind.and_then(CniType::block).filter(|block| spec.get(block).is_some_and(Value::is_object));
     for (old, new) in table(block) {
         let Some(value) = present(spec, &old).cloned() else { continue };
-        match present(spec, &new) {
-            Some(taken) if *taken != value => continue,
-            Some(_) => {}
-            None if !put(spec, &new, value) => continue,
-            None => {}
+        let same = present(spec, &new).map(|taken| *taken == value);
+        if same == Some(false) || (same.is_none() && !put(spec, &new, value)) {
+            continue;
         }
         take(spec, &old);
         let message = format!("deprecated spelling of spec.{new}");
         notices.push(Notice::mended(format!("spec.{old}"), message));
-        if spec.get("ippools").is_some_and(is_zero) {
+        let left = spec.get("ippools").and_then(Value::as_object);
+        if left.is_some_and(|fields| fields.values().all(says_nothing)) {
             take(spec, "ippools");
         }
     }
@@ -83,10 +82,14 @@ pub(super) fn value_at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(value, |value, segment| value.get(segment))
 }
 
+/// Whether a value is as good as absent.
+fn says_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
+}
+
 /// The value at a dotted path, unless it says nothing.
 fn present<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    value_at(value, path)
-        .filter(|value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()))
+    value_at(value, path).filter(|value| !says_nothing(value))
 }
 
 /// Whether a value is what older versions stored where the user wrote nothing.

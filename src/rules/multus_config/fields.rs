@@ -128,10 +128,10 @@ fn ovs_trunk(path: &str, trunk: &OvsTrunk, errors: &mut Vec<FieldError>) {
     }
     match (trunk.min_id, trunk.max_id) {
         (Some(_), None) => {
-            errors.push(FieldError::required(format!("{path}.maxID"), "a range has both ends"))
+            errors.push(FieldError::required(format!("{path}.maxID"), "a range has both ends"));
         }
         (None, Some(_)) => {
-            errors.push(FieldError::required(format!("{path}.minID"), "a range has both ends"))
+            errors.push(FieldError::required(format!("{path}.minID"), "a range has both ends"));
         }
         (Some(min), Some(max)) if max < min => {
             let detail = format!("must not be less than minID, which is {min}");

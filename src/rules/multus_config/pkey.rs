@@ -16,10 +16,13 @@ pub(super) fn normalise(spec: &mut Value, notices: &mut Vec<Notice>) {
     let Some(value) = spec.pointer_mut("/ibsriov/pkey") else { return };
     let Some(canonical) = canonical(value) else { return };
     let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let mut message = format!("{written} is a deprecated spelling of {canonical:?}");
-    if !written.starts_with('0') {
-        message.push_str(&format!("; if hexadecimal was meant, write \"0x{written}\""));
-    }
+    // 0X7fff cannot have been meant otherwise.
+    let doubt = if written.starts_with('0') {
+        String::new()
+    } else {
+        format!("; if hexadecimal was meant, write \"0x{written}\"")
+    };
+    let message = format!("{written} is a deprecated spelling of {canonical:?}{doubt}");
     notices.push(Notice::mended("spec.ibsriov.pkey", message));
     *value = canonical.into();
 }

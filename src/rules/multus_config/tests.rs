@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "`json!` literals read best by value")]
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -235,6 +237,7 @@ fn a_network_has_the_block_of_its_type_and_no_other() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table, one row for each rule")]
 fn each_field_has_its_rule() {
     let vlan = "must be between 0 and 4094";
     let mtu = "must be between 0, which leaves it as it is, and 65535";
