@@ -9,6 +9,7 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod crds;
 mod documents;
 mod guide;
 mod helm;
@@ -50,6 +51,9 @@ fn main() {
         })
     };
     let mut trials = trials![rendered;
+        crds::each_is_rendered_as_generated_but_for_the_policy_that_keeps_it,
+        crds::they_can_be_left_to_someone_else,
+        crds::helm_can_take_ownership,
         documents::every_values_file_renders,
         documents::the_values_for_monitoring_add_what_they_say,
         monitoring::the_operators_objects_hold_the_files_as_they_are,
@@ -80,6 +84,8 @@ fn main() {
         workload::cert_manager_signs_for_the_name_the_api_server_calls,
     ];
     trials.extend(trials![files;
+        crds::the_chart_carries_the_generated_files_unchanged,
+        monitoring::every_metric_is_documented,
         monitoring::every_reason_is_a_reason,
         monitoring::every_alert_has_a_runbook_and_every_runbook_an_alert,
         values::schema_and_values_list_the_same_names,

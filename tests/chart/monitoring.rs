@@ -28,6 +28,28 @@ fn expressions() -> Vec<String> {
     of_rules.chain(targets.map(|target| target["expr"].as_str().unwrap().to_owned())).collect()
 }
 
+/// The words of an expression that have the form of one of our metrics, without the suffixes of a histogram.
+fn metrics(expression: &str) -> BTreeSet<&str> {
+    let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let ours = words.filter(|word| word.starts_with("railweave_") || word.starts_with("process_"));
+    ours.map(|word| {
+        let series = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| word.strip_suffix(suffix));
+        series.filter(|series| series.ends_with("_seconds")).unwrap_or(word)
+    })
+    .collect()
+}
+
+pub(crate) fn every_metric_is_documented() {
+    let documented = document("metrics.md");
+    for expression in expressions() {
+        let named = metrics(&expression);
+        assert!(!named.is_empty(), "{expression} is about nothing of ours");
+        for metric in named {
+            assert!(documented.contains(&format!("| `{metric}` |")), "{metric} in {expression}");
+        }
+    }
+}
+
 pub(crate) fn every_reason_is_a_reason() {
     let codes: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
     for expression in expressions() {

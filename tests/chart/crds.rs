@@ -1,0 +1,47 @@
+//! The CRDs are part of every release, so that `helm upgrade` upgrades them, and outlive it.
+
+use crate::helm::{Helm, chart_dir};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn files(dir: &Path) -> BTreeMap<PathBuf, String> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let yaml = entries.filter(|path| path.extension().is_some_and(|ext| ext == "yaml"));
+    yaml.map(|path| (path.file_name().unwrap().into(), fs::read_to_string(path).unwrap())).collect()
+}
+
+fn generated() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/crds")
+}
+
+pub(crate) fn the_chart_carries_the_generated_files_unchanged() {
+    assert_eq!(files(&chart_dir().join("files/crds")), files(&generated()), "run make generate");
+}
+
+pub(crate) fn each_is_rendered_as_generated_but_for_the_policy_that_keeps_it(helm: &Helm) {
+    let rendered = helm.render(&[]);
+    let crds: Vec<&Value> =
+        rendered.iter().filter(|object| object["kind"] == "CustomResourceDefinition").collect();
+    let files = files(&generated());
+    assert_eq!((crds.len(), files.len()), (6, 6));
+    for text in files.values() {
+        let mut expected: Value = serde_saphyr::from_str(text).unwrap();
+        expected["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep"});
+        assert!(crds.contains(&&expected), "{}", expected["metadata"]["name"]);
+    }
+}
+
+pub(crate) fn they_can_be_left_to_someone_else(helm: &Helm) {
+    let rendered = helm.render(&["--set", "crds.install=false"]);
+    assert!(!rendered.iter().any(|object| object["kind"] == "CustomResourceDefinition"));
+}
+
+/// The way to adopt the CRDs of an earlier installation; documented in `docs/operations.md`.
+pub(crate) fn helm_can_take_ownership(helm: &Helm) {
+    for verb in ["install", "upgrade"] {
+        let options = helm.run(&[verb, "--help"]).stdout;
+        assert!(String::from_utf8(options).unwrap().contains("--take-ownership"), "{verb}");
+    }
+}
