@@ -4,10 +4,10 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `cli` | one file for each verb: parses arguments, calls the layers below, prints |
+//! | [`cli`] | one file for each verb: parses arguments, calls the layers below, prints |
 //! | [`admission`] | HTTPS: listener, certificates, routes, review envelope, webhook registration |
 //! | `controllers` | the leader's loops, one file each |
-//! | `sources` | objects in: from a cluster (watch) or from a directory |
+//! | [`sources`] | objects in: from a cluster (watch) or from a directory |
 //! | [`telemetry`] | metrics, logs, health; used from above this line only |
 //! | | *from here down: no clock, no client, no files, no async* |
 //! | [`inject`] | what happens to a pod: [`inject::decide`], and the JSON patch |
@@ -21,6 +21,7 @@
 pub mod admission;
 pub mod api;
 pub mod catalog;
+pub mod cli;
 pub mod inject;
 pub mod manifests;
 pub mod net;

@@ -10,7 +10,7 @@ pub struct Console {
 
 /// Colours of the terminal's own palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ink {
+pub(super) enum Ink {
     /// Errors and removed lines.
     Red,
     /// Success and added lines.
@@ -58,43 +58,43 @@ impl Console {
 
     /// The text in a colour, if colours are on.
     #[must_use]
-    pub fn ink(&self, ink: Ink, text: &str) -> String {
+    pub(super) fn ink(&self, ink: Ink, text: &str) -> String {
         if self.colour { format!("\u{1b}[{}m{text}\u{1b}[0m", ink.code()) } else { text.to_owned() }
     }
 
     /// Writes to standard output as it is.
-    pub fn print(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
         self.out.write_all(text.as_bytes())
     }
 
     /// Writes a line to standard output.
-    pub fn line(&mut self, text: impl fmt::Display) -> io::Result<()> {
+    pub(super) fn line(&mut self, text: impl fmt::Display) -> io::Result<()> {
         writeln!(self.out, "{text}")
     }
 
     /// Writes a line to standard error, after everything written to standard output so far.
-    pub fn note(&mut self, text: impl fmt::Display) -> io::Result<()> {
+    pub(super) fn note(&mut self, text: impl fmt::Display) -> io::Result<()> {
         self.out.flush()?;
         writeln!(self.err, "{text}")
     }
 
     /// `warning: ...` on standard error.
-    pub fn warning(&mut self, text: impl fmt::Display) -> io::Result<()> {
+    pub(super) fn warning(&mut self, text: impl fmt::Display) -> io::Result<()> {
         self.note(format_args!("warning: {text}"))
     }
 
     /// `error: ...` on standard error.
-    pub fn error(&mut self, text: impl fmt::Display) -> io::Result<()> {
+    pub(super) fn error(&mut self, text: impl fmt::Display) -> io::Result<()> {
         self.note(format_args!("error: {text}"))
     }
 
     /// `hint: ...` on standard error.
-    pub fn hint(&mut self, text: impl fmt::Display) -> io::Result<()> {
+    pub(super) fn hint(&mut self, text: impl fmt::Display) -> io::Result<()> {
         self.note(format_args!("hint: {text}"))
     }
 
     /// Hands everything on to the terminal.
-    pub fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

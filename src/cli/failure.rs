@@ -69,6 +69,9 @@ pub enum Failure {
     /// An object cannot be written as JSON.
     #[error("failed to write JSON")]
     Json(#[from] serde_json::Error),
+    /// A patch does not fit the pod that it was made for.
+    #[error("failed to apply the patch")]
+    Patch(#[from] json_patch::PatchError),
     /// Standard output or error is gone.
     #[error("failed to write to the terminal")]
     Output(#[from] io::Error),
@@ -95,7 +98,9 @@ impl Failure {
             Self::Read { path, .. } if path == "-" => Some("give YAML or JSON on standard input".to_owned()),
             Self::Read { .. } => Some("-f takes files and directories; `-` is standard input".to_owned()),
             Self::Empty { .. } => Some("directories are searched for *.yaml, *.yml and *.json".to_owned()),
-            Self::Catalog(_) => Some("--catalog takes a directory with manifests of networks and pools".to_owned()),
+            Self::Catalog(_) => {
+                Some("--catalog takes a directory with manifests of networks and pools".to_owned())
+            }
             Self::Pod { .. } => Some("compare the template with `kubectl explain pod.spec`".to_owned()),
             _ => None,
         }

@@ -1,6 +1,5 @@
 //! Arguments that several verbs share: files, catalog, output format.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -14,24 +13,24 @@ use crate::sources::{Directory, FileProblem};
 
 /// `-f FILE...`
 #[derive(Debug, Args)]
-pub struct Files {
+pub(super) struct Files {
     /// File or directory with manifests, YAML or JSON; `-` is standard input
     #[arg(short = 'f', long = "filename", value_name = "FILE", required = true, num_args = 1..)]
-    pub filename: Vec<PathBuf>,
+    pub(super) filename: Vec<PathBuf>,
 }
 
 /// A file, as named and as read.
 #[derive(Debug)]
-pub struct Source {
+pub(super) struct Source {
     /// The name, `-` for standard input.
-    pub name: String,
+    pub(super) name: String,
     /// The text.
-    pub text: String,
+    pub(super) text: String,
 }
 
 impl Files {
     /// Reads all files, those in directories in the order of their names.
-    pub fn read(&self) -> Result<Vec<Source>, Failure> {
+    pub(super) fn read(&self) -> Result<Vec<Source>, Failure> {
         let mut paths = Vec::new();
         for path in &self.filename {
             if path.is_dir() { list(path, &mut paths)? } else { paths.push(path.clone()) }
@@ -70,26 +69,18 @@ fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads standard input to its end.
-pub fn standard_input() -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    let read = io::stdin().lock().read_to_end(&mut body);
-    read.map_err(|source| Failure::Read { path: "-".into(), source })?;
-    Ok(body)
-}
-
 /// `--release-namespace`
 #[derive(Debug, Args)]
-pub struct Release {
+pub(super) struct Release {
     /// Namespace that railweave is installed in: its pods are never injected, its networks serve everyone
     #[arg(long, value_name = "NAMESPACE", default_value = "spiderpool", env = "RELEASE_NAMESPACE")]
-    pub release_namespace: String,
+    pub(super) release_namespace: String,
 }
 
 impl Release {
     /// As decisions depend on it.
     #[must_use]
-    pub fn identity(&self) -> Identity {
+    pub(super) fn identity(&self) -> Identity {
         Identity { release_namespace: self.release_namespace.clone() }
     }
 }
@@ -97,19 +88,23 @@ impl Release {
 /// What is in force where no `ConfigMap` says otherwise: without a cluster, a person who calls for injection
 /// wants injection.
 #[must_use]
-pub fn offline_settings() -> Settings {
+pub(super) fn offline_settings() -> Settings {
     Settings { inject: InjectSettings { enabled: true, ..InjectSettings::default() }, ..Settings::default() }
 }
 
 /// Reads a catalog once; what is wrong in it is a warning.
-pub fn read_catalog(path: &Path, release: &Release, console: &mut Console) -> Result<Catalog, Failure> {
+pub(super) fn read_catalog(
+    path: &Path,
+    release: &Release,
+    console: &mut Console,
+) -> Result<Catalog, Failure> {
     let view = Directory::new(path, release.identity(), offline_settings()).read()?;
     warn(&view.problems, console)?;
     Ok(view.catalog)
 }
 
 /// Prints problems as warnings.
-pub fn warn(problems: &[FileProblem], console: &mut Console) -> Result<(), Failure> {
+pub(super) fn warn(problems: &[FileProblem], console: &mut Console) -> Result<(), Failure> {
     for problem in problems {
         console.warning(problem)?;
     }
@@ -118,7 +113,7 @@ pub fn warn(problems: &[FileProblem], console: &mut Console) -> Result<(), Failu
 
 /// `-o`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people
     Text,
     /// For programs

@@ -4,17 +4,17 @@ use serde_json::{Map, Value, json};
 
 /// Where a pod or pod template stands in an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(super) struct Place {
     /// JSON pointer (RFC 6901); empty for a pod itself.
-    pub pointer: String,
+    pub(super) pointer: String,
     /// The same as a field path: `spec.template`.
-    pub path: String,
+    pub(super) path: String,
 }
 
 /// All pods and templates in an object. A template is an object with a list `spec.containers` under a key that
 /// ends in `template`: `spec.template`, `spec.leaderWorkerTemplate.workerTemplate`, ...
 #[must_use]
-pub fn places(object: &Value) -> Vec<Place> {
+pub(super) fn places(object: &Value) -> Vec<Place> {
     let mut found = Vec::new();
     if object["kind"] == "Pod" && object["apiVersion"] == "v1" {
         found.push(Place { pointer: String::new(), path: String::new() });
@@ -58,7 +58,7 @@ impl Place {
 
     /// A field inside the pod, as a path from the object's root.
     #[must_use]
-    pub fn path_to(&self, field: &str) -> String {
+    pub(super) fn path_to(&self, field: &str) -> String {
         if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
     }
 }
@@ -67,7 +67,7 @@ impl Place {
 ///
 /// Its maps are there or not as in the template, so that a patch for the pod fits the template too.
 #[must_use]
-pub fn pod_of(object: &Value, place: &Place) -> Option<Value> {
+pub(super) fn pod_of(object: &Value, place: &Place) -> Option<Value> {
     let template = object.pointer(&place.pointer)?;
     if place.pointer.is_empty() {
         return Some(template.clone());
@@ -87,7 +87,7 @@ pub fn pod_of(object: &Value, place: &Place) -> Option<Value> {
 
 /// The namespace that an object is for.
 #[must_use]
-pub fn namespace_of<'a>(object: &'a Value, fallback: &'a str) -> &'a str {
+pub(super) fn namespace_of<'a>(object: &'a Value, fallback: &'a str) -> &'a str {
     object["metadata"]["namespace"].as_str().filter(|namespace| !namespace.is_empty()).unwrap_or(fallback)
 }
 
@@ -106,7 +106,10 @@ mod tests {
     #[test]
     fn pods_and_templates_are_found_wherever_they_stand() {
         assert_eq!(paths(&json!({"kind": "Pod", "apiVersion": "v1", "spec": {"containers": []}})), [""]);
-        assert_eq!(paths(&json!({"kind": "Deployment", "spec": {"template": template()}})), ["spec.template"]);
+        assert_eq!(
+            paths(&json!({"kind": "Deployment", "spec": {"template": template()}})),
+            ["spec.template"]
+        );
         assert_eq!(
             paths(&json!({"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": template()}}}})),
             ["spec.jobTemplate.spec.template"]
@@ -129,7 +132,10 @@ mod tests {
             ]}})),
             ["spec.replicatedJobs[0].template.spec.template"]
         );
-        assert_eq!(paths(&json!({"kind": "ConfigMap", "data": {"template": "spec: {containers: []}"}})), [""; 0]);
+        assert_eq!(
+            paths(&json!({"kind": "ConfigMap", "data": {"template": "spec: {containers: []}"}})),
+            [""; 0]
+        );
     }
 
     #[test]

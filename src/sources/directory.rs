@@ -1,18 +1,13 @@
-//! Manifests in a directory as a source: read whole, again whenever a file changes.
-
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use serde_json::Value;
-
-use super::manifest::{FileProblem, Group, Manifest, read_manifests};
-use crate::api::settings::{CONFIG_KEY, Settings};
+use super::manifest::{FileProblem, Group, Manifest, default_namespace, is_config, read_manifests};
+use crate::api::settings::Settings;
 use crate::catalog::{Assembler, Catalog, Identity, ObjectKey, Objects};
 use crate::rules::{self, Context, Operation, Peers};
-use crate::yaml;
 
 /// A directory of manifests, and the catalogs compiled from it.
 #[derive(Debug)]
@@ -179,21 +174,6 @@ fn relevant(manifest: &Manifest) -> bool {
     }
 }
 
-fn is_config(manifest: &Manifest) -> bool {
-    manifest.kind() == "ConfigMap" && manifest.object["data"].get(CONFIG_KEY).is_some()
-}
-
-/// What `kubectl apply` does with objects that name no namespace.
-fn default_namespace(manifest: &mut Manifest) {
-    let namespaced = match manifest.group() {
-        Group::Ours(kind) => kind.namespaced(),
-        _ => manifest.kind() == "NetworkAttachmentDefinition",
-    };
-    if namespaced && manifest.key().namespace.is_empty() && manifest.object["metadata"].is_object() {
-        manifest.object["metadata"]["namespace"] = Value::from("default");
-    }
-}
-
 /// The field at the beginning of a message such as `spec.sriov.mtu: invalid type`.
 fn field_of(reason: &str) -> &str {
     reason.split_once(": ").map_or("", |(field, _)| field)
@@ -201,13 +181,9 @@ fn field_of(reason: &str) -> &str {
 
 /// What is wrong with the configuration, at its lines inside the `ConfigMap`.
 fn config_problems(catalog: &Catalog, origin: &Manifest) -> Vec<FileProblem> {
-    let text = origin.object["data"][CONFIG_KEY].as_str().unwrap_or_default();
-    let base = origin.lines.line_of(&format!("data[{CONFIG_KEY}]"));
-    let documents = yaml::documents(text);
-    let inner = documents.first().and_then(|document| document.content.as_ref().ok());
     let problem = |field: &str, message: String| FileProblem {
         file: origin.file.clone(),
-        line: Some(base + inner.map_or(0, |content| content.lines.line_of(field))),
+        line: Some(origin.config_line(field)),
         message: format!("{}: {message}", origin.title()),
     };
     let errors = catalog.config.errors.iter();

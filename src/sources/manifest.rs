@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::api::settings::CONFIG_KEY;
 use crate::api::{GROUP, Kind, VERSION};
 use crate::catalog::ObjectKey;
 use crate::yaml::{self, Lines};
@@ -88,6 +89,17 @@ impl Manifest {
         }
     }
 
+    /// The line of a field inside the configuration that a `ConfigMap` holds as text.
+    #[must_use]
+    pub fn config_line(&self, field: &str) -> u32 {
+        let line = self.lines.line_of(&format!("data[{CONFIG_KEY}]"));
+        let text = self.object["data"][CONFIG_KEY].as_str().unwrap_or_default();
+        let documents = yaml::documents(text);
+        let inner = documents.first().and_then(|document| document.content.as_ref().ok());
+        // A block scalar begins on the line after its key.
+        inner.filter(|_| text.contains('\n')).map_or(line, |content| line + content.lines.line_of(field))
+    }
+
     /// A problem with the object, at the line of one of its fields.
     #[must_use]
     pub fn problem(&self, field: &str, message: impl fmt::Display) -> FileProblem {
@@ -96,6 +108,23 @@ impl Manifest {
             line: Some(self.lines.line_of(field)),
             message: format!("{}: {message}", self.title()),
         }
+    }
+}
+
+/// Whether the object is the `ConfigMap` that holds the configuration.
+#[must_use]
+pub fn is_config(manifest: &Manifest) -> bool {
+    manifest.kind() == "ConfigMap" && manifest.object["data"].get(CONFIG_KEY).is_some()
+}
+
+/// Does what `kubectl apply` does with objects that name no namespace.
+pub fn default_namespace(manifest: &mut Manifest) {
+    let namespaced = match manifest.group() {
+        Group::Ours(kind) => kind.namespaced(),
+        _ => manifest.kind() == "NetworkAttachmentDefinition",
+    };
+    if namespaced && manifest.key().namespace.is_empty() && manifest.object["metadata"].is_object() {
+        manifest.object["metadata"]["namespace"] = Value::from("default");
     }
 }
 
@@ -135,7 +164,8 @@ fn flatten(
         }
         return;
     }
-    let missing = ["apiVersion", "kind"].into_iter().find(|field| object[*field].as_str().is_none_or(str::is_empty));
+    let missing =
+        ["apiVersion", "kind"].into_iter().find(|field| object[*field].as_str().is_none_or(str::is_empty));
     match missing {
         Some(field) => problems.push(FileProblem {
             file: file.clone(),
@@ -193,7 +223,8 @@ kind: Pod
 
     #[test]
     fn a_kind_of_the_same_name_in_another_group_is_not_ours() {
-        let (manifests, _) = read_manifests("x", "{kind: SpiderSubnet, apiVersion: web.example/v1, metadata: {name: a}}");
+        let (manifests, _) =
+            read_manifests("x", "{kind: SpiderSubnet, apiVersion: web.example/v1, metadata: {name: a}}");
         assert_eq!(manifests[0].group(), Group::Other);
     }
 }

@@ -1,7 +1,12 @@
 //! Where objects come from: [`cluster`] watches an API server and keeps the [`crate::catalog::Catalog`] up to
-//! date. Nothing here decides anything; what an object means is the catalog's business.
+//! date, [`Directory`] reads manifests from files, for every verb that works without a cluster. Nothing here
+//! decides anything; what an object means is the catalog's business.
 
 mod backoff;
 pub mod cluster;
+mod directory;
+mod manifest;
 
 pub use backoff::{Backoff, jitter};
+pub use directory::{Directory, DirectoryError, View, assemble};
+pub use manifest::{FileProblem, Group, Manifest, default_namespace, is_config, read_manifests};
