@@ -30,7 +30,7 @@ Reads YAML or JSON and writes YAML. Pods, Deployments, StatefulSets, DaemonSets,
 pub(super) struct Inject {
     #[command(flatten)]
     files: Files,
-    /// Directory with manifests of networks, pools, namespaces, nodes and the ConfigMap
+    /// Directory with manifests of networks, pools, namespaces, nodes and the `ConfigMap`
     #[arg(long, value_name = "DIR")]
     catalog: PathBuf,
     /// Namespace of objects that name none

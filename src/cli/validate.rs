@@ -151,7 +151,8 @@ fn check_ours(kind: Kind, manifest: &Manifest, cluster: &Cluster, report: &mut O
     let mut object = manifest.object.clone();
     let notices = rules::normalise(kind, &mut object, old, &context);
     let findings = rules::validate(kind, operation, &object, old, &context);
-    for notice in notices.iter().chain(&findings.notices) {
+    let unknown = rules::unknown_fields(kind, &manifest.object);
+    for notice in notices.iter().chain(&unknown).chain(&findings.notices) {
         let finding = Finding::new(manifest, &notice.field, None, notice.message.clone());
         if cluster.strict && notice.kind == NoticeKind::Mended {
             report.error(finding);

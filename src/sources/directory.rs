@@ -114,7 +114,8 @@ pub fn assemble(assembler: &mut Assembler, manifests: Vec<Manifest>) -> (Catalog
         match manifest.group() {
             Group::Ours(kind) => {
                 let context = Context { settings: &settings, peers: &peers };
-                let notices = rules::normalise(kind, &mut manifest.object, None, &context);
+                let mut notices = rules::unknown_fields(kind, &manifest.object);
+                notices.extend(rules::normalise(kind, &mut manifest.object, None, &context));
                 problems.extend(notices.iter().map(|notice| manifest.problem(&notice.field, notice)));
                 let findings = rules::validate(kind, Operation::Create, &manifest.object, None, &context);
                 problems.extend(findings.errors.iter().map(|error| manifest.problem(&error.field, error)));
