@@ -26,7 +26,7 @@ lint() {
   check formatting cargo fmt --check
   check clippy cargo clippy --all-targets --features "" -- -D warnings
   if command -v shellcheck >/dev/null; then
-    check "shell scripts" shellcheck -x e2e/*.sh e2e/*/*.sh .ci/run
+    check "shell scripts" shellcheck -x -P SCRIPTDIR e2e/*.sh e2e/*/*.sh .ci/run
   else
     step "shell scripts"
     skip shellcheck "shellcheck is not installed"

@@ -15,7 +15,12 @@ for program in etcd kube-apiserver kubectl; do [ -x "$bin/$program" ] || die "$b
 mkdir -p "$cluster"/{run,logs,pki}
 chmod 700 "$cluster"
 if running kube-apiserver; then echo "$cluster/admin.kubeconfig"; exit 0; fi
-trap 'rc=$?; [ $rc -eq 0 ] || { tail -n 5 "$cluster"/logs/*.log >&2 || true; "$here/down.sh" || true; }' EXIT
+undo() { # what was started, with the last words of each process
+  [ "$1" -ne 0 ] || return 0
+  tail -n 5 "$cluster"/logs/*.log >&2 || true
+  "$here/down.sh" || true
+}
+trap 'undo $?' EXIT
 rm -f "$cluster"/logs/*.log
 
 api_port='' etcd_port='' peer_port='' port='' # set by free_port

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::json;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/cluster");
 
@@ -77,11 +78,6 @@ impl Cluster {
         Self { directory, kubeconfig, client }
     }
 
-    /// The kubeconfig of a user in group `system:masters`.
-    pub(crate) fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
-    }
-
     /// Where this test's logs go.
     pub(crate) fn logs(&self) -> PathBuf {
         self.directory.join("logs")
@@ -112,6 +108,30 @@ impl Cluster {
     /// Applies manifests as a person would, and returns what kubectl printed, warnings among it.
     pub(crate) fn apply(&self, manifests: &str) -> Printed {
         self.kubectl_ok(&["apply", "-f", "-"], manifests)
+    }
+
+    /// Runs helm as administrator; the test ends when it fails.
+    pub(crate) fn helm_ok(&self, arguments: &[&str]) -> Printed {
+        let printed = run(&tool("helm"), &self.kubeconfig, arguments, "");
+        assert!(printed.ok, "helm {} failed: {}", arguments.join(" "), printed.err);
+        printed
+    }
+
+    /// Writes a kubeconfig of a service account, which has the rights that RBAC gives it and no others.
+    pub(crate) fn service_account(&self, namespace: &str, name: &str) -> PathBuf {
+        let token = self.kubectl_ok(&["create", "token", name, "--namespace", namespace], "").out;
+        let config = Kubeconfig::read_from(&self.kubeconfig).expect("up.sh wrote it");
+        let config = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "pod",
+            "contexts": [{"name": "pod", "context": {"cluster": "e2e", "user": name, "namespace": namespace}}],
+            "clusters": config.clusters,
+            "users": [{"name": name, "user": {"token": token.trim()}}],
+        });
+        let path = self.directory.join(format!("{namespace}-{name}.kubeconfig"));
+        std::fs::write(&path, config.to_string()).expect("our folder");
+        path
     }
 
     /// Reads one object.

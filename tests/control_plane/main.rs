@@ -1,19 +1,18 @@
 //! Tests against a real etcd and kube-apiserver, with `railweave controller` running beside them.
 //!
 //! One file for each behaviour. What they share: [`cluster::Cluster`] is a control plane of its own for a test,
-//! started by the scripts of `e2e/cluster`; [`installation::Installation`] adds the custom resources, the
-//! configuration and the controller's replicas behind one URL. Every test is skipped, with the reason, where the
+//! started by the scripts of `e2e/cluster`. Every test is skipped, with the reason, where the
 //! control plane's binaries are not there.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::print_stderr,
     reason = "a test says what it waits for, and ends at the first surprise"
 )]
 
 mod cluster;
 mod control_plane;
+mod crds;
 
 use std::future::Future;
 
@@ -24,11 +23,22 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Each test runs a control plane: more at once are slower on two cores, and time out.
     arguments.test_threads.get_or_insert(2);
-    let trials = vec![trial(
-        "control_plane::serves_its_version_also_after_a_restart",
+    libtest_mimic::run(&arguments, trials()).exit();
+}
+
+/// Every test, under the name of its module and function.
+macro_rules! trials {
+    ($($module:ident::$test:ident),* $(,)?) => {
+        vec![$(trial(concat!(stringify!($module), "::", stringify!($test)), $module::$test)),*]
+    };
+}
+
+fn trials() -> Vec<Trial> {
+    trials![
         control_plane::serves_its_version_also_after_a_restart,
-    )];
-    libtest_mimic::run(&arguments, trials).exit();
+        crds::objects_of_spiderpool_are_accepted,
+        crds::schemas_refuse_what_is_wrong_by_itself,
+    ]
 }
 
 fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn() -> F) -> Trial {
