@@ -1,0 +1,3 @@
+module railweave.io/e2e/go-webhook
+
+go 1.26.0
