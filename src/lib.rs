@@ -23,6 +23,7 @@ pub mod api;
 pub mod catalog;
 pub mod cli;
 pub mod inject;
+mod json;
 pub mod manifests;
 pub mod net;
 pub mod reason;

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::json;
 use crate::reason::Reason;
 use crate::rules::FieldError;
 
@@ -113,7 +114,7 @@ fn details(out: &mut Vec<u8>, refusal: &Refusal<'_>) {
 
 fn cause(out: &mut Vec<u8>, reason: &str, message: &str, path: &str) {
     out.extend_from_slice(br#"{"reason":"#);
-    text(out, reason);
+    json::string(out, reason);
     field(out, "message", message);
     if !path.is_empty() {
         field(out, "field", path);
@@ -124,7 +125,7 @@ fn cause(out: &mut Vec<u8>, reason: &str, message: &str, path: &str) {
 fn open(uid: &str, room: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(OPEN.len() + uid.len() + room);
     out.extend_from_slice(OPEN.as_bytes());
-    text(&mut out, uid);
+    json::string(&mut out, uid);
     out
 }
 
@@ -135,7 +136,7 @@ fn close(mut out: Vec<u8>, warnings: &[String]) -> Vec<u8> {
             if index > 0 {
                 out.push(b',');
             }
-            text(&mut out, warning);
+            json::string(&mut out, warning);
         }
         out.push(b']');
     }
@@ -145,33 +146,9 @@ fn close(mut out: Vec<u8>, warnings: &[String]) -> Vec<u8> {
 
 fn field(out: &mut Vec<u8>, key: &str, value: &str) {
     out.push(b',');
-    text(out, key);
+    json::string(out, key);
     out.push(b':');
-    text(out, value);
-}
-
-/// A JSON string; what needs no escape is copied in runs.
-fn text(out: &mut Vec<u8>, value: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bytes = value.as_bytes();
-    let mut copied = 0;
-    out.push(b'"');
-    for (index, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[copied..index]);
-        copied = index + 1;
-        if byte < 0x20 {
-            out.extend_from_slice(b"\\u00");
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 0xf)]);
-        } else {
-            out.extend_from_slice(&[b'\\', byte]);
-        }
-    }
-    out.extend_from_slice(&bytes[copied..]);
-    out.push(b'"');
+    json::string(out, value);
 }
 
 /// The API server cuts each warning at 256 characters once all together exceed 4096, and drops the rest.

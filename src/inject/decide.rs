@@ -32,7 +32,7 @@ pub fn decide<'c>(request: &PodRequest<'_>, catalog: &'c Catalog, trace: &mut im
     trace.step("decision", || match &decision {
         Decision::Skip(skip) => format!("{}: the pod stays as it is", skip.reason),
         Decision::Inject(plan) => format!("{}: {} networks", Reason::Injected, plan.rails),
-        Decision::Deny(denial) => denial.message.clone(),
+        Decision::Deny(denial) => format!("{}: {}", denial.reason, denial.message),
     });
     Outcome { decision, warnings }
 }

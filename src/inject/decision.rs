@@ -33,7 +33,7 @@ pub struct Skip {
 pub struct Denial {
     /// The code.
     pub reason: Reason,
-    /// Names the pod, the key, the value, what is wrong and the next command to run.
+    /// Names the pod, the key, the value, what is wrong and the next command to run; without the code.
     pub message: String,
 }
 

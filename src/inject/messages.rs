@@ -15,7 +15,7 @@ pub(super) fn pod(request: &PodRequest<'_>) -> String {
 }
 
 fn denial(reason: Reason, request: &PodRequest<'_>, text: &str) -> Denial {
-    Denial { reason, message: format!("{reason}: {}: {text}", pod(request)) }
+    Denial { reason, message: format!("{}: {text}", pod(request)) }
 }
 
 fn key_value(opt_in: &OptIn<'_>) -> String {

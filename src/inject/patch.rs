@@ -1,8 +1,10 @@
-use serde_json::Value;
+use std::io::Write as _;
 
 use super::decision::Plan;
-use super::pod_view::{Pairs, PodView, ResourcesView};
+use super::pod_view::{Pairs, PodView};
+use super::quantity;
 use crate::api::keys;
+use crate::json;
 
 /// Writes the JSON patch (RFC 6902) that gives the pod what the plan says; none when the pod has it all.
 ///
@@ -10,49 +12,66 @@ use crate::api::keys;
 /// that the pod lacks is created, because `add` below a missing map fails inside the API server.
 #[must_use]
 pub fn patch(plan: &Plan<'_>, pod: &PodView<'_>) -> Option<Vec<u8>> {
-    let mut ops = Operations::default();
-    let annotations = pod.metadata.annotations.as_ref();
+    let mut operations =
+        Operations { json: Vec::with_capacity(512 + plan.networks.len() + 160 * plan.resources.len()) };
     for key in &plan.cleared {
-        ops.write("remove", &["/metadata/annotations/", &escape(key)], None);
+        operations.open("remove", "/metadata/annotations", Some(key));
+        operations.close();
     }
-    ops.set_all(
-        "/metadata/annotations",
-        annotations,
-        &[(keys::NETWORKS, &plan.networks), (keys::INJECTED, &plan.injected)],
-    );
     let rails = plan.rails.to_string();
-    ops.set_all("/metadata/labels", pod.metadata.labels.as_ref(), &[(keys::RAILS, &rails)]);
-    raise_resources(&mut ops, plan, pod);
-    ops.finish()
+    let annotations =
+        [(keys::NETWORKS, Value::Text(&plan.networks)), (keys::INJECTED, Value::Text(&plan.injected))];
+    operations.set_all("/metadata/annotations", pod.metadata.annotations.as_ref(), annotations);
+    operations.set_all(
+        "/metadata/labels",
+        pod.metadata.labels.as_ref(),
+        [(keys::RAILS, Value::Text(&rails))],
+    );
+    raise_resources(&mut operations, plan, pod);
+    operations.finish()
 }
 
 /// Limits and requests of extended resources must be equal, so both are written.
-fn raise_resources(ops: &mut Operations, plan: &Plan<'_>, pod: &PodView<'_>) {
+fn raise_resources(operations: &mut Operations, plan: &Plan<'_>, pod: &PodView<'_>) {
     if plan.resources.is_empty() {
         return;
     }
-    let index = plan.container.to_string();
-    let path = ["/spec/containers/", &index, "/resources"].concat();
-    let quantities: Vec<(&str, String)> =
-        plan.resources.iter().map(|(name, quantity)| (*name, quantity.to_string())).collect();
-    let entries: Vec<(&str, &str)> =
-        quantities.iter().map(|(name, quantity)| (*name, quantity.as_str())).collect();
-    let resources = pod.containers().get(plan.container).and_then(|container| container.resources.as_ref());
-    match resources {
-        None => ops.write(
-            "add",
-            &[&path],
-            Some(&["{\"limits\":", &object(&entries), ",\"requests\":", &object(&entries), "}"]),
-        ),
-        Some(ResourcesView { limits, requests }) => {
-            ops.set_all(&[&path, "/limits"].concat(), limits.as_ref(), &entries);
-            ops.set_all(&[&path, "/requests"].concat(), requests.as_ref(), &entries);
+    let path = format!("/spec/containers/{}/resources", plan.container);
+    let quantities = plan.resources.iter().map(|(name, quantity)| (*name, Value::Quantity(*quantity)));
+    match pod.containers().get(plan.container).and_then(|container| container.resources.as_ref()) {
+        None => {
+            operations.open("add", &path, None);
+            operations.raw(",\"value\":{\"limits\":");
+            operations.object(quantities.clone());
+            operations.raw(",\"requests\":");
+            operations.object(quantities);
+            operations.raw("}");
+            operations.close();
+        }
+        Some(resources) => {
+            operations.set_all(&format!("{path}/limits"), resources.limits.as_ref(), quantities.clone());
+            operations.set_all(&format!("{path}/requests"), resources.requests.as_ref(), quantities);
+        }
+    }
+}
+
+/// A text, or a quantity, which may be written in several ways; both are JSON strings.
+#[derive(Clone, Copy)]
+enum Value<'v> {
+    Text(&'v str),
+    Quantity(u64),
+}
+
+impl Value<'_> {
+    fn is(self, text: &str) -> bool {
+        match self {
+            Self::Text(value) => value == text,
+            Self::Quantity(value) => quantity::parse(text) == Some(value),
         }
     }
 }
 
 /// A patch being written.
-#[derive(Default)]
 struct Operations {
     json: Vec<u8>,
 }
@@ -60,65 +79,76 @@ struct Operations {
 impl Operations {
     /// Makes the map at `path` hold the entries: created as a whole when missing, else entry by entry, and
     /// only where the value differs.
-    fn set_all(&mut self, path: &str, map: Option<&Pairs<'_>>, entries: &[(&str, &str)]) {
+    fn set_all<'v>(
+        &mut self,
+        path: &str,
+        map: Option<&Pairs<'_>>,
+        entries: impl IntoIterator<Item = (&'v str, Value<'v>)>,
+    ) {
         let Some(map) = map else {
-            return self.write("add", &[path], Some(&[&object(entries)]));
+            self.open("add", path, None);
+            self.raw(",\"value\":");
+            self.object(entries);
+            return self.close();
         };
         for (key, value) in entries {
-            match map.get(key) {
-                Some(old) if old == *value => {}
-                Some(_) => self.write("replace", &[path, "/", &escape(key)], Some(&[&quoted(value)])),
-                None => self.write("add", &[path, "/", &escape(key)], Some(&[&quoted(value)])),
-            }
+            let operation = match map.get(key) {
+                Some(old) if value.is(old) => continue,
+                Some(_) => "replace",
+                None => "add",
+            };
+            self.open(operation, path, Some(key));
+            self.raw(",\"value\":");
+            self.value(value);
+            self.close();
         }
     }
 
-    /// One operation; path and value are given in parts of text that is JSON already.
-    fn write(&mut self, op: &str, path: &[&str], value: Option<&[&str]>) {
-        if self.json.is_empty() {
-            self.json.reserve(2048);
+    /// Begins an operation on `path`, or on the entry `key` below it.
+    fn open(&mut self, operation: &str, path: &str, key: Option<&str>) {
+        self.raw(if self.json.is_empty() { "[{\"op\":\"" } else { ",{\"op\":\"" });
+        self.raw(operation);
+        self.raw("\",\"path\":\"");
+        self.raw(path);
+        if let Some(key) = key {
+            self.raw("/");
+            json::pointer_token(&mut self.json, key);
         }
-        let opening = if self.json.is_empty() { "[{\"op\":\"" } else { ",{\"op\":\"" };
-        let mut push = |text: &str| self.json.extend_from_slice(text.as_bytes());
-        [opening, op, "\",\"path\":\""].into_iter().for_each(&mut push);
-        path.iter().copied().for_each(&mut push);
-        push("\"");
-        if let Some(value) = value {
-            push(",\"value\":");
-            value.iter().copied().for_each(&mut push);
+        self.raw("\"");
+    }
+
+    fn close(&mut self) {
+        self.raw("}");
+    }
+
+    fn object<'v>(&mut self, entries: impl IntoIterator<Item = (&'v str, Value<'v>)>) {
+        for (index, (key, value)) in entries.into_iter().enumerate() {
+            self.raw(if index == 0 { "{" } else { "," });
+            json::string(&mut self.json, key);
+            self.raw(":");
+            self.value(value);
         }
-        push("}");
+        self.raw("}");
+    }
+
+    fn value(&mut self, value: Value<'_>) {
+        match value {
+            Value::Text(text) => json::string(&mut self.json, text),
+            // Writing to a vector cannot fail.
+            Value::Quantity(number) => drop(write!(self.json, "\"{number}\"")),
+        }
+    }
+
+    /// Text that is JSON already.
+    fn raw(&mut self, text: &str) {
+        self.json.extend_from_slice(text.as_bytes());
     }
 
     fn finish(mut self) -> Option<Vec<u8>> {
         if self.json.is_empty() {
             return None;
         }
-        self.json.push(b']');
+        self.raw("]");
         Some(self.json)
     }
-}
-
-/// A key as one token of a JSON pointer inside a JSON string.
-fn escape(key: &str) -> String {
-    let mut token = quoted(&key.replace('~', "~0").replace('/', "~1"));
-    token.pop();
-    token.remove(0);
-    token
-}
-
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
-}
-
-fn object(entries: &[(&str, &str)]) -> String {
-    let mut json = String::with_capacity(64 * entries.len() + 2);
-    for (key, value) in entries {
-        json.push(if json.is_empty() { '{' } else { ',' });
-        json.push_str(&quoted(key));
-        json.push(':');
-        json.push_str(&quoted(value));
-    }
-    json.push('}');
-    json
 }

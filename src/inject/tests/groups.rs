@@ -10,7 +10,7 @@ fn an_unknown_group_is_refused_with_the_nearest_names() {
     assert_eq!(answer.reason, Reason::UnknownGroup);
     assert_eq!(
         answer.denial,
-        "UnknownGroup: pod team/rdma-tools-*: the pod's annotation cni.spidernet.io/rdma-resource-inject=\
+        "pod team/rdma-tools-*: the pod's annotation cni.spidernet.io/rdma-resource-inject=\
          \"rdma-netwrk\" asks for group \"rdma-netwrk\", to which no network belongs; nearest groups: rdma-network. \
          See: kubectl get spidermultusconfigs -A"
     );
