@@ -53,8 +53,10 @@ pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 /// Values of the two inject keys that opt out.
 pub const OPT_OUT: [&str; 2] = ["none", "disabled"];
 
-/// `172.18.40.0/24` as a label value: `172-18-40-0-24`.
+/// `172.18.40.0/24` as a label value: `172-18-40-0-24`. A label value cannot begin with a hyphen, so `::/64`
+/// is written as the equal `0::/64` would be: `0---64`.
 #[must_use]
 pub fn cidr_label(subnet: &str) -> String {
-    subnet.replace(['.', ':', '/'], "-")
+    let zero = if subnet.starts_with(':') { "0" } else { "" };
+    format!("{zero}{}", subnet.replace(['.', ':', '/'], "-"))
 }

@@ -77,7 +77,13 @@ fn write_as_prefix(value: &mut Value) {
 
 /// Gives a field its canonical name, unless that is taken by another value: then both stay, and validation
 /// names them.
-fn rename(fields: &mut Map<String, Value>, path: &str, old: &str, new: &str, notices: &mut Vec<Notice>) {
+pub(super) fn rename(
+    fields: &mut Map<String, Value>,
+    path: &str,
+    old: &str,
+    new: &str,
+    notices: &mut Vec<Notice>,
+) {
     let Some(value) = fields.get(old).filter(|value| !value.is_null()).cloned() else { return };
     match fields.get(new) {
         Some(taken) if !taken.is_null() && *taken != value => return,

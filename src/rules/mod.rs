@@ -5,16 +5,28 @@
 //! command line and the leader call the same ones. Read [`normalise`] and [`validate`] first, then
 //! [`FieldError`] and [`Notice`]. What needs other objects (overlap, ownership) asks [`Peers`].
 
+mod addresses;
 mod coordinator;
 mod finding;
 mod glob;
+mod in_use;
+mod ip_pool;
+mod listing;
 mod membership;
+mod metadata;
 mod multus_config;
+mod ownership;
 mod peers;
+mod reserved_ip;
+mod selector;
 pub mod settings;
 mod shape;
+mod spelling;
+mod subnet;
 pub mod suggest;
 mod syntax;
+#[cfg(test)]
+mod test_cluster;
 mod wildcard;
 
 use serde_json::Value;
@@ -52,11 +64,14 @@ pub struct Context<'a> {
 ///
 /// Normalising twice changes nothing more. What cannot be understood is left for [`validate`] to explain.
 /// `old` is the stored object on update.
-pub fn normalise(kind: Kind, object: &mut Value, old: Option<&Value>, _context: &Context<'_>) -> Vec<Notice> {
+pub fn normalise(kind: Kind, object: &mut Value, old: Option<&Value>, context: &Context<'_>) -> Vec<Notice> {
     match kind {
         Kind::Coordinator => coordinator::normalise(object),
+        Kind::IpPool => ip_pool::normalise(object, old, context),
+        Kind::Subnet => subnet::normalise(object, old, context),
+        Kind::ReservedIp => reserved_ip::normalise(object),
         Kind::MultusConfig => multus_config::normalise(object, old),
-        Kind::IpPool | Kind::Subnet | Kind::ReservedIp | Kind::Endpoint => Vec::new(),
+        Kind::Endpoint => Vec::new(),
     }
 }
 
@@ -91,8 +106,11 @@ fn rules(
 ) -> Findings {
     match kind {
         Kind::Coordinator => coordinator::validate(operation, object),
+        Kind::IpPool => ip_pool::validate(operation, object, old, context),
+        Kind::Subnet => subnet::validate(operation, object, old, context),
+        Kind::ReservedIp => reserved_ip::validate(operation, object, old, context),
         Kind::MultusConfig => multus_config::validate(operation, object, old, context),
-        Kind::IpPool | Kind::Subnet | Kind::ReservedIp | Kind::Endpoint => Findings::default(),
+        Kind::Endpoint => Findings::default(),
     }
 }
 

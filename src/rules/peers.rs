@@ -173,3 +173,6 @@ impl Peers {
         overlap::find(&self.pool_index)
     }
 }
+
+#[cfg(test)]
+mod tests;

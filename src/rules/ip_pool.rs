@@ -1,0 +1,197 @@
+//! `SpiderIPPool`.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use serde_json::Value;
+
+use super::addresses::{self, Addresses, Written, frozen};
+use super::listing::few;
+use super::{
+    Context, FieldError, Findings, Notice, Operation, in_use, metadata, ownership, selector, shape, spelling,
+    terminating,
+};
+use crate::api::{SpiderIPPoolSpec, keys};
+use crate::net::{RangeSet, Subnet};
+
+/// Brings a pool into canonical form, and gives it to the subnet it belongs to.
+pub(super) fn normalise(object: &mut Value, old: Option<&Value>, context: &Context<'_>) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if terminating(object) {
+        return notices;
+    }
+    metadata::add_finalizer(object);
+    let Some(spec) = metadata::map_mut(object, "spec") else { return notices };
+    let subnet = spelling::addresses(spec, old, &mut notices);
+    if let Some(subnet) = subnet {
+        metadata::set_label(object, keys::POOL_CIDR, &keys::cidr_label(&subnet.to_string()));
+        ownership::adopt(object, subnet, context, &mut notices);
+    }
+    notices
+}
+
+/// Every error of a pool.
+pub(super) fn validate(
+    operation: Operation,
+    object: &Value,
+    old: Option<&Value>,
+    context: &Context<'_>,
+) -> Findings {
+    let mut findings = Findings::default();
+    if operation == Operation::Delete {
+        findings.errors.extend(in_use::delete(object, "pods", context));
+        return findings;
+    }
+    let spec: SpiderIPPoolSpec = match shape::spec(object) {
+        Ok(spec) => spec,
+        Err(error) => {
+            findings.errors.push(error);
+            return findings;
+        }
+    };
+    match old {
+        Some(old) => {
+            // What is stored may be older than the schema; then nothing counts as unchanged.
+            let stored: Option<SpiderIPPoolSpec> = shape::spec(old).ok();
+            if !terminating(object) {
+                update(object, &spec, old, &stored.unwrap_or_default(), context, &mut findings);
+            } else if stored.is_some_and(|stored| stored != spec) {
+                findings.errors.push(frozen());
+            }
+        }
+        None => create(object, &spec, context, &mut findings),
+    }
+    findings
+}
+
+fn create(object: &Value, spec: &SpiderIPPoolSpec, context: &Context<'_>, findings: &mut Findings) {
+    let written = Written::from(spec);
+    let family = addresses::family(&written, &mut findings.errors);
+    if let Some(family) = family {
+        addresses::enabled(family, context, &mut findings.errors);
+    }
+    let read = addresses::read(&written, family, true, findings);
+    if let Some(subnet) = read.subnet {
+        findings.errors.extend(foreign_subnets(metadata::name(object), subnet, context));
+    }
+    check_addresses(object, &written, &read, context, findings);
+    for (selector, name) in selectors(spec) {
+        affinity(object, selector, name, findings);
+    }
+}
+
+fn update(
+    object: &Value,
+    spec: &SpiderIPPoolSpec,
+    old: &Value,
+    stored: &SpiderIPPoolSpec,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) {
+    let (written, before) = (Written::from(spec), Written::from(stored));
+    addresses::immutable(&written, &before, &mut findings.errors);
+    if !written.unchanged(&before) {
+        let family = addresses::family(&written, &mut findings.errors);
+        let read = addresses::read(&written, family, false, findings);
+        check_addresses(object, &written, &read, context, findings);
+        if let Some(effective) = &read.effective {
+            let before = addresses::read(&before, None, false, &mut Findings::default()).effective;
+            let ips: RangeSet = read.ips.iter().map(|(_, range)| *range).collect();
+            findings.errors.extend(in_use::dropped_addresses(old, before.as_ref(), effective, &ips));
+        }
+    }
+    let stored: BTreeMap<_, _> = selectors(stored).map(|(selector, name)| (name, selector)).collect();
+    for (selector, name) in selectors(spec).filter(|(selector, name)| stored.get(name) != Some(selector)) {
+        affinity(object, selector, name, findings);
+    }
+}
+
+/// The rules of address fields that hold on create and update.
+fn check_addresses(
+    object: &Value,
+    written: &Written<'_>,
+    read: &Addresses,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) {
+    addresses::gateway(written, read, &mut findings.errors);
+    addresses::routes(written, read, &mut findings.errors);
+    findings.errors.extend(shared_addresses(metadata::name(object), read, context));
+    ownership::check(object, read, context, findings);
+}
+
+/// Pools whose subnets overlap must have the same subnet.
+fn foreign_subnets(name: &str, subnet: Subnet, context: &Context<'_>) -> Vec<FieldError> {
+    let mut others: BTreeMap<Subnet, Vec<&str>> = BTreeMap::new();
+    for (theirs, pool) in context.peers.pools_over(subnet).filter(|(_, pool)| pool.facts.name != name) {
+        others.entry(theirs).or_default().push(&pool.facts.name);
+    }
+    let error = |(theirs, names): (Subnet, Vec<&str>)| {
+        let common = if theirs.prefix() > subnet.prefix() { theirs } else { subnet };
+        let detail = format!(
+            "overlaps subnet {theirs} of SpiderIPPool {} in {}; use the same subnet with other ips, \
+             or one that does not overlap",
+            few(names),
+            common.range()
+        );
+        FieldError::invalid("spec.subnet", subnet, detail)
+    };
+    others.into_iter().map(error).collect()
+}
+
+/// No two pools hand out the same address.
+fn shared_addresses(name: &str, read: &Addresses, context: &Context<'_>) -> Vec<FieldError> {
+    let (Some(subnet), Some(effective)) = (read.subnet, &read.effective) else { return Vec::new() };
+    let holders = context.peers.holders(subnet, effective);
+    let others = holders.into_iter().filter(|(holder, _)| *holder != name);
+    let error = |(holder, common): (&str, RangeSet)| {
+        let detail = format!(
+            "{} already belong to SpiderIPPool {holder}; leave them out, or add them to spec.excludeIPs",
+            common.summary()
+        );
+        FieldError::forbidden("spec.ips", detail)
+    };
+    others.map(error).collect()
+}
+
+fn selectors(spec: &SpiderIPPoolSpec) -> impl Iterator<Item = (&LabelSelector, &'static str)> {
+    let all = [
+        (&spec.pod_affinity, "podAffinity"),
+        (&spec.namespace_affinity, "namespaceAffinity"),
+        (&spec.node_affinity, "nodeAffinity"),
+    ];
+    all.into_iter().filter_map(|(selector, name)| Some((selector.as_ref()?, name)))
+}
+
+fn affinity(object: &Value, selector: &LabelSelector, name: &str, findings: &mut Findings) {
+    let path = format!("spec.{name}");
+    let of_application = metadata::label(object, keys::OWNER_APPLICATION_NAME).is_some();
+    if name == "podAffinity" && of_application {
+        findings.errors.extend(application_affinity(selector, &path));
+        return;
+    }
+    findings.errors.extend(selector::check(selector, &path));
+    if name == "podAffinity" && selector::is_empty(selector) {
+        let detail = "selects nothing; add matchLabels or matchExpressions, or remove it so that every pod may use the pool";
+        findings.errors.push(FieldError::invalid(path, "{}", detail));
+    }
+}
+
+/// The pods of an application's own pool are selected by the application, and by nothing else.
+fn application_affinity(selector: &LabelSelector, path: &str) -> Vec<FieldError> {
+    let detail = format!(
+        "the pool belongs to one application; its affinity may only name {}",
+        keys::APPLICATION_AFFINITY_KEYS.join(", ")
+    );
+    let labels = selector.match_labels.iter().flatten().map(|(key, _)| key);
+    let foreign = labels.filter(|key| !keys::APPLICATION_AFFINITY_KEYS.contains(&key.as_str()));
+    let labels = foreign.map(|key| FieldError::invalid(format!("{path}.matchLabels[{key}]"), key, &detail));
+    let expressions = selector.match_expressions.iter().flatten().enumerate();
+    let expressions = expressions.map(|(index, expression)| {
+        FieldError::invalid(format!("{path}.matchExpressions[{index}]"), &expression.key, &detail)
+    });
+    labels.chain(expressions).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! `SpiderSubnet`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::addresses::{self, Addresses, Written, frozen};
+use super::listing::few;
+use super::{
+    Context, FieldError, Findings, Notice, Operation, in_use, metadata, shape, spelling, terminating,
+};
+use crate::api::{Kind, SpiderSubnetSpec, keys};
+use crate::net::{RangeSet, Subnet};
+
+/// Brings a subnet into canonical form.
+pub(super) fn normalise(object: &mut Value, old: Option<&Value>, _: &Context<'_>) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if terminating(object) {
+        return notices;
+    }
+    metadata::add_finalizer(object);
+    let Some(spec) = metadata::map_mut(object, "spec") else { return notices };
+    if let Some(subnet) = spelling::addresses(spec, old, &mut notices) {
+        metadata::set_label(object, keys::SUBNET_CIDR, &keys::cidr_label(&subnet.to_string()));
+    }
+    notices
+}
+
+/// Every error of a subnet.
+pub(super) fn validate(
+    operation: Operation,
+    object: &Value,
+    old: Option<&Value>,
+    context: &Context<'_>,
+) -> Findings {
+    let mut findings = Findings::default();
+    if operation == Operation::Delete {
+        findings.errors.extend(in_use::delete(object, "pools", context));
+        return findings;
+    }
+    let spec: SpiderSubnetSpec = match shape::spec(object) {
+        Ok(spec) => spec,
+        Err(error) => {
+            findings.errors.push(error);
+            return findings;
+        }
+    };
+    match old {
+        Some(old) => {
+            let stored: Option<SpiderSubnetSpec> = shape::spec(old).ok();
+            if !terminating(object) {
+                update(object, &spec, old, &stored.unwrap_or_default(), context, &mut findings);
+            } else if stored.is_some_and(|stored| stored != spec) {
+                findings.errors.push(frozen());
+            }
+        }
+        None => create(object, &spec, context, &mut findings),
+    }
+    findings
+}
+
+fn create(object: &Value, spec: &SpiderSubnetSpec, context: &Context<'_>, findings: &mut Findings) {
+    let written = Written::from(spec);
+    let family = addresses::family(&written, &mut findings.errors);
+    if let Some(family) = family {
+        addresses::enabled(family, context, &mut findings.errors);
+    }
+    let read = addresses::read(&written, family, true, findings);
+    addresses::gateway(&written, &read, &mut findings.errors);
+    addresses::routes(&written, &read, &mut findings.errors);
+    let Some(subnet) = read.subnet else { return };
+    findings.errors.extend(overlapping_subnets(metadata::name(object), subnet, context));
+    findings.errors.extend(foreign_pools(subnet, context));
+    if let Some(effective) = &read.effective {
+        let pools = context.peers.pools_of(subnet);
+        let needed = pools.map(|pool| (pool.facts.name.clone(), pool.effective.clone())).collect();
+        findings.errors.extend(missing(&needed, effective));
+    }
+}
+
+fn update(
+    object: &Value,
+    spec: &SpiderSubnetSpec,
+    old: &Value,
+    stored: &SpiderSubnetSpec,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) {
+    let (written, before) = (Written::from(spec), Written::from(stored));
+    addresses::immutable(&written, &before, &mut findings.errors);
+    if written.unchanged(&before) {
+        return;
+    }
+    let family = addresses::family(&written, &mut findings.errors);
+    let read = addresses::read(&written, family, false, findings);
+    addresses::gateway(&written, &read, &mut findings.errors);
+    addresses::routes(&written, &read, &mut findings.errors);
+    let before = addresses::read(&before, None, false, &mut Findings::default()).effective;
+    findings.errors.extend(dropped(object, old, before.as_ref(), &read, context));
+}
+
+/// No two subnets share an address; not even two with the same subnet, or a pool would have two owners.
+fn overlapping_subnets(name: &str, subnet: Subnet, context: &Context<'_>) -> Vec<FieldError> {
+    let others = context.peers.subnets_over(subnet).filter(|other| other.facts.name != name);
+    let error = |other: &super::peers::IndexedSubnet| {
+        let common = if other.subnet.prefix() > subnet.prefix() { other.subnet } else { subnet };
+        let detail = format!(
+            "overlaps subnet {} of SpiderSubnet {} in {}; choose one that does not",
+            other.subnet,
+            other.facts.name,
+            common.range()
+        );
+        FieldError::invalid("spec.subnet", subnet, detail)
+    };
+    others.map(error).collect()
+}
+
+/// Pools in the subnet's addresses have exactly its subnet, so that it can control them.
+fn foreign_pools(subnet: Subnet, context: &Context<'_>) -> Vec<FieldError> {
+    let mut others: BTreeMap<Subnet, Vec<&str>> = BTreeMap::new();
+    for (theirs, pool) in context.peers.pools_over(subnet) {
+        others.entry(theirs).or_default().push(&pool.facts.name);
+    }
+    let error = |(theirs, names): (Subnet, Vec<&str>)| {
+        let common = if theirs.prefix() > subnet.prefix() { theirs } else { subnet };
+        let detail = format!(
+            "overlaps subnet {theirs} of SpiderIPPool {} in {}; give both the same subnet",
+            few(names),
+            common.range()
+        );
+        FieldError::invalid("spec.subnet", subnet, detail)
+    };
+    others.into_iter().map(error).collect()
+}
+
+/// What pools have and a new subnet lacks.
+fn missing(pools: &BTreeMap<String, RangeSet>, effective: &RangeSet) -> Option<FieldError> {
+    let lacking = lacking(pools, effective);
+    (!lacking.is_empty()).then(|| {
+        let detail = format!("lacks addresses that pools have: {}; add them", few(lacking));
+        FieldError::invalid("spec.ips", effective, detail)
+    })
+}
+
+/// What pools have and a stored subnet would lose.
+fn dropped(
+    object: &Value,
+    old: &Value,
+    before: Option<&RangeSet>,
+    read: &Addresses,
+    context: &Context<'_>,
+) -> Option<FieldError> {
+    let (subnet, after) = (read.subnet?, read.effective.as_ref()?);
+    if before.is_some_and(|before| after.includes(before)) {
+        return None;
+    }
+    let mut pools = match in_use::controlled(old["status"]["controlledIPPools"].as_str().unwrap_or("{}")) {
+        Ok(pools) => pools.into_iter().filter_map(|(name, pool)| Some((name, pool.ranges()?))).collect(),
+        Err(reason) => return Some(in_use::unreadable(old, Kind::Subnet, "controlledIPPools", &reason)),
+    };
+    add_controlled(&mut pools, metadata::name(object), subnet, context);
+    for ranges in pools.values_mut() {
+        // Only what this update takes away; what was missing before is not its fault.
+        if let Some(before) = before {
+            *ranges = ranges.intersect(before);
+        }
+    }
+    let lacking = lacking(&pools, after);
+    (!lacking.is_empty()).then(|| {
+        let detail = format!(
+            "takes away addresses that pools have: {}; shrink or delete those pools first",
+            few(lacking)
+        );
+        FieldError::forbidden("spec.ips", detail)
+    })
+}
+
+/// The status may lag behind, or be written by nobody: the pools themselves say what they have.
+fn add_controlled(pools: &mut BTreeMap<String, RangeSet>, name: &str, subnet: Subnet, context: &Context<'_>) {
+    let controlled =
+        context.peers.pools_of(subnet).filter(|pool| pool.facts.controller.as_deref() == Some(name));
+    for pool in controlled {
+        let recorded = pools.entry(pool.facts.name.clone()).or_default();
+        *recorded = recorded.union(&pool.effective);
+    }
+}
+
+fn lacking(pools: &BTreeMap<String, RangeSet>, effective: &RangeSet) -> Vec<String> {
+    let lacks = pools.iter().map(|(name, ranges)| (name, ranges.subtract(effective)));
+    let lacks = lacks.filter(|(_, ranges)| !ranges.is_empty());
+    lacks.map(|(name, ranges)| format!("{} (SpiderIPPool {name})", ranges.summary())).collect()
+}
+
+#[cfg(test)]
+mod tests;
