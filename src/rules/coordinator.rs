@@ -5,12 +5,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
-use super::shape::{self, not_supported};
-use super::{FieldError, FieldErrorKind, Findings, Notice, Operation};
+use super::{FieldError, Findings, Notice, Operation, shape};
 use crate::api::{CoordinatorSpec, Route, keys};
 
-const MODES: [&str; 4] = ["auto", "underlay", "overlay", "disabled"];
-const POD_CIDR_TYPES: [&str; 5] = ["auto", "cluster", "calico", "cilium", "none"];
 /// Routing tables of the kernel itself: default, main and local (`include/uapi/linux/rtnetlink.h`).
 const KERNEL_TABLES: std::ops::RangeInclusive<i64> = 253..=255;
 /// `ETH_MAX_MTU`
@@ -103,7 +100,7 @@ pub(super) fn validate(operation: Operation, object: &Value) -> Findings {
     match shape::spec::<CoordinatorSpec>(object) {
         Ok(spec) => {
             if spec.pod_cidr_type.is_none() {
-                let detail = format!("use one of {}", POD_CIDR_TYPES.join(", "));
+                let detail = "use one of auto, cluster, calico, cilium, none";
                 findings.errors.push(FieldError::required("spec.podCIDRType", detail));
             }
             validate_spec(&spec, "spec", &mut findings.errors);
@@ -113,10 +110,12 @@ pub(super) fn validate(operation: Operation, object: &Value) -> Findings {
     findings
 }
 
-/// Every error of the fields below `path`.
+/// Every error of the fields below `path`, beyond what the schema lists as their choices.
 pub(super) fn validate_spec(spec: &CoordinatorSpec, path: &str, errors: &mut Vec<FieldError>) {
-    one_of(spec.mode.as_deref(), &MODES, &format!("{path}.mode"), errors);
-    one_of(spec.pod_cidr_type.as_deref(), &POD_CIDR_TYPES, &format!("{path}.podCIDRType"), errors);
+    if spec.mode.as_deref() == Some("disable") {
+        let field = format!("{path}.mode");
+        errors.push(FieldError::invalid(field, "disable", "deprecated spelling of disabled; write that"));
+    }
     for (index, cidr) in spec.hijack_cidr.iter().flatten().enumerate() {
         if prefix(cidr).is_none() {
             let field = format!("{path}.hijackCIDR[{index}]");
@@ -134,15 +133,6 @@ pub(super) fn validate_spec(spec: &CoordinatorSpec, path: &str, errors: &mut Vec
     {
         let detail = "must be an address without prefix length, as 169.254.100.1";
         errors.push(FieldError::invalid(format!("{path}.vethLinkAddress"), address, detail));
-    }
-}
-
-fn one_of(value: Option<&str>, known: &[&str], field: &str, errors: &mut Vec<FieldError>) {
-    if let Some(value) = value
-        && !known.contains(&value)
-    {
-        let detail = not_supported(value, known);
-        errors.push(FieldError::new(FieldErrorKind::NotSupported, field, value, detail));
     }
 }
 

@@ -3,28 +3,17 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use kube::CustomResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::suggest;
 use super::{FieldError, FieldErrorKind, Notice};
-use crate::api::{
-    Kind, SpiderCoordinator, SpiderEndpoint, SpiderIPPool, SpiderMultusConfig, SpiderReservedIP, SpiderSubnet,
-};
+use crate::api::Kind;
 
 /// Every CRD's `openAPIV3Schema` with that of `ObjectMeta` put in, which a CRD leaves to the API server.
 static SCHEMAS: LazyLock<HashMap<Kind, Value>> = LazyLock::new(|| {
-    let schema = |kind| {
-        let crd = match kind {
-            Kind::IpPool => SpiderIPPool::crd(),
-            Kind::Subnet => SpiderSubnet::crd(),
-            Kind::ReservedIp => SpiderReservedIP::crd(),
-            Kind::Coordinator => SpiderCoordinator::crd(),
-            Kind::Endpoint => SpiderEndpoint::crd(),
-            Kind::MultusConfig => SpiderMultusConfig::crd(),
-        };
-        let version = crd.spec.versions.into_iter().next();
+    let schema = |kind: Kind| {
+        let version = kind.crd().spec.versions.into_iter().next();
         let props = version.and_then(|version| version.schema).and_then(|schema| schema.open_api_v3_schema);
         let mut schema = serde_json::to_value(props).unwrap_or_default();
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
@@ -37,6 +26,9 @@ static SCHEMAS: LazyLock<HashMap<Kind, Value>> = LazyLock::new(|| {
     };
     Kind::ALL.into_iter().map(schema).collect()
 });
+
+/// Values that schemas allow for the sake of older manifests, and that nobody should be told of.
+const OLDER_CHOICES: [(&str, &str); 2] = [("spec.mode", "disable"), ("spec.coordinator.mode", "disable")];
 
 /// Schema of `metav1.ObjectMeta`, as far as people write it.
 fn object_meta() -> Value {
@@ -192,7 +184,8 @@ fn fits(value: &mut Value, part: &Value, path: String, errors: &mut Vec<FieldErr
     if let Some(choices) = part.get("enum").and_then(Value::as_array)
         && !choices.contains(value)
     {
-        let known: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
+        let older = |choice: &&str| OLDER_CHOICES.contains(&(path.as_str(), *choice));
+        let known: Vec<&str> = choices.iter().filter_map(Value::as_str).filter(|c| !older(c)).collect();
         let detail = not_supported(&plain(value), &known);
         errors.push(FieldError::new(FieldErrorKind::NotSupported, path, plain(value), detail));
         return false;
@@ -268,4 +261,104 @@ pub(super) fn spec<T: DeserializeOwned + Default>(object: &Value) -> Result<T, F
             detail: error.into_inner().to_string(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::SpiderMultusConfigSpec;
+
+    fn unknown(kind: Kind, object: &Value) -> Vec<String> {
+        unknown_fields(kind, object).iter().map(ToString::to_string).collect()
+    }
+
+    fn mistyped(kind: Kind, object: &Value) -> Vec<String> {
+        Sound::of(kind, object).errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn fields_that_nobody_knows_are_found_wherever_they_stand() {
+        let object = json!({
+            "apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderMultusConfig", "sepc": {},
+            "metadata": { "name": "a", "anotations": { "any": "key" }, "labels": { "any": "key" } },
+            "spec": {
+                "cniType": "sriov", "rdmaIsolation": true, "nonsense": 1,
+                "sriov": { "resourcename": "a.io/b", "ippools": { "ipv4s": [] }, "enableRdma": true },
+                "ovs": { "trunk": [{ "id": 1 }, { "minId": 1 }] }
+            }
+        });
+        let gone = "there is no such field, and the API server drops it";
+        assert_eq!(
+            unknown(Kind::MultusConfig, &object),
+            [
+                format!("sepc: {gone}; did you mean \"spec\"?"),
+                format!("metadata.anotations: {gone}; did you mean \"annotations\"?"),
+                format!(
+                    "spec.rdmaIsolation: {gone}; its place is spec.ibsriov.rdmaIsolation or \
+                     spec.sriov.rdmaIsolation"
+                ),
+                format!("spec.nonsense: {gone}"),
+                format!("spec.sriov.resourcename: {gone}; did you mean \"resourceName\"?"),
+                format!("spec.sriov.ippools.ipv4s: {gone}; did you mean \"ipv4\"?"),
+                format!("spec.ovs.trunk[1].minId: {gone}; did you mean \"minID\"?"),
+            ]
+        );
+    }
+
+    #[test]
+    fn every_kind_has_a_schema() {
+        for kind in Kind::ALL {
+            assert!(schema(kind)["properties"]["metadata"].is_object(), "{kind}");
+            let found = unknown(kind, &json!({ "kind": kind.name(), "metadata": {}, "whatever": 1 }));
+            assert_eq!(found, ["whatever: there is no such field, and the API server drops it"], "{kind}");
+        }
+    }
+
+    #[test]
+    fn values_of_the_wrong_type_are_named_and_put_aside() {
+        let object = json!({
+            "metadata": { "name": 1, "labels": { "a": true } },
+            "spec": {
+                "subnet": 10, "ips": ["a", 2, null], "ipVersion": 4.5, "gateway": null, "default": "yes",
+                "routes": [{ "dst": ["x"] }, "y"], "podAffinity": { "matchLabels": { "app": 1 } }
+            }
+        });
+        assert_eq!(
+            mistyped(Kind::IpPool, &object),
+            [
+                "metadata.name: Invalid value: \"1\": must be a string, found a number",
+                "metadata.labels[a]: Invalid value: \"true\": must be a string, found a boolean",
+                "spec.subnet: Invalid value: \"10\": must be a string, found a number",
+                "spec.ips[1]: Invalid value: \"2\": must be a string, found a number",
+                "spec.ips[2]: Invalid value: \"null\": must be a string, found null",
+                "spec.ipVersion: Invalid value: \"4.5\": must be an integer or a string, found a fraction",
+                "spec.default: Invalid value: \"yes\": must be true or false, found a string",
+                "spec.routes[0].dst: Invalid value: \"[\\\"x\\\"]\": must be a string, found a list",
+                "spec.routes[1]: Invalid value: \"y\": must be an object, found a string",
+                "spec.podAffinity.matchLabels[app]: Invalid value: \"1\": must be a string, found a number",
+            ]
+        );
+        let sound = Sound::of(Kind::IpPool, &object).object;
+        assert_eq!(sound["spec"]["ips"], json!(["a", "", ""]));
+        assert_eq!(sound["spec"].get("subnet"), None);
+        assert_eq!(sound["spec"]["routes"], json!([{}, {}]));
+    }
+
+    #[test]
+    fn what_is_no_object_at_all_is_one_error() {
+        for object in [json!(null), json!([]), json!("x")] {
+            assert_eq!(mistyped(Kind::IpPool, &object).len(), 1);
+            assert_eq!(unknown(Kind::IpPool, &object), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn numbers_beyond_the_range_are_no_integers() {
+        let object = json!({ "spec": { "cniType": "sriov", "sriov": { "mtu": u64::MAX } } });
+        assert_eq!(mistyped(Kind::MultusConfig, &object).len(), 1);
+        assert!(spec::<SpiderMultusConfigSpec>(&Sound::of(Kind::MultusConfig, &object).object).is_ok());
+        let error = spec::<SpiderMultusConfigSpec>(&object).unwrap_err();
+        assert_eq!(error.field, "spec.sriov.mtu");
+        assert_eq!(error.value.as_deref(), Some("18446744073709551615"));
+    }
 }

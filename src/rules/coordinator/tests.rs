@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::Kind;
+use crate::api::settings::Settings;
+use crate::rules::{Context, Peers};
 
 fn coordinator(spec: Value) -> Value {
     json!({
@@ -13,11 +16,17 @@ fn coordinator(spec: Value) -> Value {
     })
 }
 
+/// With the checks of the schema, as the server does it.
+fn validate_whole(object: &Value) -> Findings {
+    let (settings, peers) = (Settings::default(), Peers::default());
+    let context = Context { settings: &settings, peers: &peers };
+    crate::rules::validate(Kind::Coordinator, Operation::Create, object, None, &context)
+}
+
 fn errors(spec: Value) -> Vec<String> {
     let mut spec = spec;
     spec["podCIDRType"] = spec.get("podCIDRType").cloned().unwrap_or_else(|| json!("auto"));
-    let findings = validate(Operation::Create, &coordinator(spec));
-    findings.errors.iter().map(ToString::to_string).collect()
+    validate_whole(&coordinator(spec)).errors.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -46,6 +55,10 @@ fn each_rule_names_its_field() {
             "spec.mode: Unsupported value: \"underlai\": use one of auto, underlay, overlay, disabled; \
              did you mean \"underlay\"?"
                 .to_owned(),
+        ),
+        (
+            json!({ "mode": "disable" }),
+            "spec.mode: Invalid value: \"disable\": deprecated spelling of disabled; write that".to_owned(),
         ),
         (
             json!({ "hijackCIDR": ["10.0.0.0/8", "10.0.0.0/33"] }),
@@ -114,16 +127,15 @@ fn each_rule_names_its_field() {
 
 #[test]
 fn every_error_is_reported_at_once() {
-    let findings = validate(
-        Operation::Update,
-        &coordinator(json!({ "mode": "x", "hijackCIDR": ["y", "z"], "hostRuleTable": 0, "vethMTU": -1 })),
-    );
+    let findings = validate_whole(&coordinator(json!({
+        "mode": "x", "hijackCIDR": ["y", "z"], "hostRuleTable": 0, "vethMTU": -1
+    })));
     let fields: Vec<&str> = findings.errors.iter().map(|error| error.field.as_str()).collect();
     assert_eq!(
         fields,
         [
-            "spec.podCIDRType",
             "spec.mode",
+            "spec.podCIDRType",
             "spec.hijackCIDR[0]",
             "spec.hijackCIDR[1]",
             "spec.hostRuleTable",

@@ -1,9 +1,26 @@
 //! A network has the block of its type, and no other.
 
+use serde_json::Value;
+
 use super::Network;
 use super::aliases::is_zero;
 use crate::api::CniType;
-use crate::rules::FieldError;
+use crate::rules::{FieldError, Notice};
+
+/// Removes blocks of other types in which nothing is said: what is left of stored defaults when a network
+/// changes its type.
+pub(super) fn drop_leftovers(spec: &mut Value, notices: &mut Vec<Notice>) {
+    let kind = spec.get("cniType").and_then(Value::as_str).map(str::to_owned);
+    let (Some(kind), Some(fields)) = (kind, spec.as_object_mut()) else { return };
+    for other in CniType::ALL.into_iter().filter(|other| other.name() != kind) {
+        let Some(block) = other.block() else { continue };
+        if fields.get(block).is_some_and(|value| value.is_object() && is_zero(value)) {
+            fields.shift_remove(block);
+            let message = format!("was removed: it says nothing, and belongs to cniType {other}");
+            notices.push(Notice::advice(format!("spec.{block}"), message));
+        }
+    }
+}
 
 pub(super) fn check(network: &Network<'_>, errors: &mut Vec<FieldError>) {
     let mut others: Vec<CniType> = CniType::ALL.into_iter().filter(|kind| *kind != network.kind).collect();

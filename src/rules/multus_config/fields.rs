@@ -1,17 +1,14 @@
-//! The fields inside the block of a network's type.
+//! The fields inside the block of a network's type, beyond what the schema lists as their choices.
 
 use super::{Network, pkey, refuse};
 use crate::api::{
     BondConfig, CniType, IbSriovConfig, IpoibConfig, MacvlanConfig, OvsConfig, OvsTrunk, SriovConfig,
     VlanConfig,
 };
-use crate::rules::shape::not_supported;
 use crate::rules::{FieldError, FieldErrorKind, Findings, Notice, syntax};
 
 const LARGEST_VLAN: i64 = 4094;
 const LARGEST_MTU: i64 = 65_535;
-const LINK_STATES: [&str; 3] = ["enable", "auto", "disable"];
-const VLAN_MODES: [&str; 2] = ["manual", "auto"];
 
 pub(super) fn check(network: &Network<'_>, findings: &mut Findings) {
     let spec = &network.spec;
@@ -52,24 +49,18 @@ fn vlan(block: &VlanConfig, findings: &mut Findings) {
     mtu(path, block.mtu, errors);
     resource(path, "rdmaResourceName", block.rdma_resource_name.as_deref(), errors);
     let field = "spec.vlan.vlanID";
-    match block.vlan_mode.as_deref().unwrap_or("manual") {
-        "manual" => {
-            vlan_id(field, block.vlan_id, errors);
-            if block.vlan_id.is_none() {
-                let message = "vlanMode manual without it means VLAN 0: frames carry a priority, no VLAN";
-                findings.notices.push(Notice::advice(field, message));
-            }
-        }
-        "auto" if block.vlan_id.is_some() => {
+    let auto = block.vlan_mode.as_deref() == Some("auto");
+    match block.vlan_id {
+        Some(_) if auto => {
             errors
                 .push(FieldError::forbidden(field, "vlanMode auto takes the VLAN from the pool; remove one"));
         }
-        "auto" => {}
-        other => {
-            let detail = not_supported(other, &VLAN_MODES);
-            let kind = FieldErrorKind::NotSupported;
-            errors.push(FieldError::new(kind, "spec.vlan.vlanMode", other, detail));
+        id @ Some(_) => vlan_id(field, id, errors),
+        None if !auto => {
+            let message = "vlanMode manual without it means VLAN 0: frames carry a priority, no VLAN";
+            findings.notices.push(Notice::advice(field, message));
         }
+        None => {}
     }
 }
 
@@ -95,11 +86,6 @@ fn ib_sriov(block: &IbSriovConfig, errors: &mut Vec<FieldError>) {
     required_resource(path, block.resource_name.as_deref(), errors);
     if let Some(key) = &block.pkey {
         refuse(errors, format!("{path}.pkey"), &key.to_string(), pkey::problem(key));
-    }
-    if let Some(state) = block.link_state.as_deref().filter(|state| !LINK_STATES.contains(state)) {
-        let detail = not_supported(state, &LINK_STATES);
-        let kind = FieldErrorKind::NotSupported;
-        errors.push(FieldError::new(kind, format!("{path}.linkState"), state, detail));
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) fn normalise(object: &mut Value, old: Option<&Value>) -> Vec<Notice> 
     aliases::normalise(spec, &mut notices);
     pkey::normalise(spec, &mut notices);
     drop_unused_vlan(spec, &mut notices);
+    blocks::drop_leftovers(spec, &mut notices);
     if let Some(coordinator) = spec.get_mut("coordinator") {
         coordinator::normalise_spec(coordinator, "spec.coordinator", &mut notices);
     }

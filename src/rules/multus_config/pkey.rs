@@ -17,7 +17,7 @@ pub(super) fn normalise(spec: &mut Value, notices: &mut Vec<Notice>) {
     let Some(canonical) = canonical(value) else { return };
     let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     // 0X7fff cannot have been meant otherwise.
-    let doubt = if written.starts_with('0') {
+    let doubt = if written.starts_with("0X") {
         String::new()
     } else {
         format!("; if hexadecimal was meant, write \"0x{written}\"")

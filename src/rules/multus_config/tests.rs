@@ -225,6 +225,9 @@ fn a_network_has_the_block_of_its_type_and_no_other() {
     leftovers["spec"]["ipoib"] = json!({ "ippools": {} });
     leftovers["spec"]["macvlan"] = json!({ "mtu": 0, "vlanID": 0, "rdmaResourceName": "", "ippools": {} });
     assert_eq!(errors(&leftovers), [""; 0]);
+    let fields: Vec<String> = mend(&mut leftovers, None).into_iter().map(|notice| notice.field).collect();
+    assert_eq!(fields, ["spec.macvlan", "spec.ipoib"]);
+    assert_eq!(leftovers["spec"].get("macvlan").or(leftovers["spec"].get("ipoib")), None);
     assert_eq!(
         errors(&network(json!({ "sriov": { "resourceName": "a.io/b" } }))),
         ["spec.cniType: Required value: without it the type is custom; write cniType: sriov"]
@@ -319,7 +322,7 @@ fn each_field_has_its_rule() {
         ),
         (
             ib_sriov_with(json!({ "linkState": "enabled" })),
-            "spec.ibsriov.linkState: Unsupported value: \"enabled\": use one of enable, auto, disable; did you \
+            "spec.ibsriov.linkState: Unsupported value: \"enabled\": use one of auto, enable, disable; did you \
              mean \"enable\"?"
                 .to_owned(),
         ),
@@ -476,8 +479,9 @@ fn plugins_written_by_hand_are_checked() {
         assert_eq!(custom(text), [format!("spec.customCNI: Invalid value: {text:?}: {detail}")]);
     }
     assert!(custom("\"macvlan\"")[0].contains("must be a JSON object"));
-    let ignored =
-        network(json!({ "cniType": "custom", "enableCoordinator": true, "coordinator": { "mode": "x" } }));
+    let ignored = network(
+        json!({ "cniType": "custom", "enableCoordinator": true, "coordinator": { "hijackCIDR": ["x"] } }),
+    );
     assert_eq!(errors(&ignored), [""; 0]);
     let message = "has no effect: cniType custom uses customCNI as it is";
     assert_eq!(
