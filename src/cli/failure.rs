@@ -1,7 +1,11 @@
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 
+use crate::admission::ServeError;
+use crate::admission::files::FilesError;
 use crate::sources::{DirectoryError, FileProblem};
+use crate::telemetry::logging::LoggingError;
 use crate::yaml::WriteError;
 
 /// How a verb that did its work ends.
@@ -72,6 +76,33 @@ pub enum Failure {
     /// A patch does not fit the pod that it was made for.
     #[error("failed to apply the patch")]
     Patch(#[from] json_patch::PatchError),
+    /// A review cannot be read.
+    #[error("failed to answer the review: {0}")]
+    Review(String),
+    /// Logging cannot be set up.
+    #[error(transparent)]
+    Logging(#[from] LoggingError),
+    /// Metrics cannot be set up.
+    #[error("failed to register the metrics")]
+    Metrics(#[from] prometheus::Error),
+    /// CA or certificate cannot be used.
+    #[error(transparent)]
+    Certificates(#[from] FilesError),
+    /// The server cannot be started.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The admin port cannot be opened.
+    #[error("failed to listen on {address}")]
+    Listen {
+        /// As asked for.
+        address: SocketAddr,
+        /// What the kernel says.
+        #[source]
+        source: io::Error,
+    },
+    /// The process gets no threads or signals.
+    #[error("failed to start the runtime")]
+    Runtime(#[source] io::Error),
     /// Standard output or error is gone.
     #[error("failed to write to the terminal")]
     Output(#[from] io::Error),
@@ -102,6 +133,12 @@ impl Failure {
                 Some("--catalog takes a directory with manifests of networks and pools".to_owned())
             }
             Self::Pod { .. } => Some("compare the template with `kubectl explain pod.spec`".to_owned()),
+            Self::Listen { .. } | Self::Serve(ServeError::Bind { .. }) => Some(
+                "choose other ports with --listen and --admin-listen; port 0 takes a free one".to_owned(),
+            ),
+            Self::Certificates(_) => Some(
+                "remove the directory's files to have new ones made, or name another with --certs".to_owned(),
+            ),
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use crate::api::settings::{InjectSettings, Settings};
 use crate::catalog::{Catalog, Identity};
 use crate::sources::{Directory, FileProblem};
+use crate::telemetry::logging;
 
 /// `-f FILE...`
 #[derive(Debug, Args)]
@@ -118,4 +119,15 @@ pub(super) enum Format {
     Text,
     /// For programs
     Json,
+}
+
+/// `--log`, `--log-format`
+#[derive(Clone, Debug, Args)]
+pub(super) struct Logging {
+    /// How log lines look
+    #[arg(long = "log-format", value_enum, default_value_t, env = "RAILWEAVE_LOG_FORMAT")]
+    pub(super) format: logging::Format,
+    /// What is logged: a level, or a list such as info,railweave=debug
+    #[arg(long = "log", default_value = "info", env = "RAILWEAVE_LOG", value_name = "FILTER")]
+    pub(super) filter: String,
 }

@@ -11,13 +11,18 @@ mod fix;
 mod inject;
 mod input;
 mod judge;
+mod local;
 mod report;
+mod review;
+mod serve;
 mod template;
 mod validate;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::telemetry::logging;
 
 pub use console::Console;
 pub use docs::markdown;
@@ -39,6 +44,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Serve(serve::Serve),
+    Review(review::Review),
     Inject(inject::Inject),
     Validate(validate::Validate),
     Fix(fix::Fix),
@@ -48,37 +55,52 @@ enum Verb {
 }
 
 impl Cli {
-    /// Runs the verb on the process's own terminal; errors are printed, not returned.
-    #[must_use]
-    pub fn run(self) -> ExitCode {
-        let mut console = Console::standard();
-        let done = self.verb.run(&mut console).and_then(|exit| {
-            console.flush()?;
-            Ok(exit)
-        });
-        match done {
-            Ok(exit) => ExitCode::from(exit.code()),
-            Err(failure) if failure.is_closed_output() => ExitCode::SUCCESS,
-            Err(failure) => {
-                // With standard error gone there is nobody left to tell.
-                let _ = report(&failure, &mut console);
-                ExitCode::from(2)
-            }
+    /// Sets up logging, for verbs that log.
+    pub fn start_logging(&self) -> Result<(), Failure> {
+        match &self.verb {
+            Verb::Serve(verb) => Ok(logging::init(verb.logging.format, &verb.logging.filter)?),
+            _ => Ok(()),
         }
+    }
+
+    /// Runs the verb on the process's own terminal.
+    pub fn run(self) -> Result<Exit, Failure> {
+        let mut console = Console::standard();
+        let exit = self.verb.run(&mut console)?;
+        console.flush()?;
+        Ok(exit)
     }
 }
 
-fn report(failure: &Failure, console: &mut Console) -> std::io::Result<()> {
-    console.error(failure.message())?;
-    match failure.hint() {
-        Some(hint) => console.hint(hint),
-        None => Ok(()),
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+impl Failure {
+    /// Prints the failure as every verb does, and gives the process's exit code.
+    #[must_use]
+    pub fn report(&self) -> ExitCode {
+        // A reader that went away (`railweave inject ... | head`) is no error.
+        if self.is_closed_output() {
+            return ExitCode::SUCCESS;
+        }
+        let mut console = Console::standard();
+        // With standard error gone there is nobody left to tell.
+        let _ = console.error(self.message());
+        if let Some(hint) = self.hint() {
+            let _ = console.hint(hint);
+        }
+        ExitCode::from(2)
     }
 }
 
 impl Verb {
     fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         match self {
+            Self::Serve(verb) => verb.run(console),
+            Self::Review(verb) => verb.run(console),
             Self::Inject(verb) => verb.run(console),
             Self::Validate(verb) => verb.run(console),
             Self::Fix(verb) => verb.run(console),
