@@ -1,5 +1,0 @@
-fn main() {
-    for m in railweave::manifests::crds().unwrap() {
-        std::fs::write(format!("manifests/crds/{}", m.file_name), m.yaml).unwrap();
-    }
-}
