@@ -77,12 +77,6 @@ impl Rule {
         self
     }
 
-    /// Reported as a value that stands twice.
-    pub(super) const fn duplicate(mut self) -> Self {
-        self.reason = Some("FieldValueDuplicate");
-        self
-    }
-
     /// The rule sees `oldSelf` as an optional and is evaluated on create, too.
     pub(super) const fn with_old(mut self) -> Self {
         self.optional_old_self = Some(true);
