@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body as _;
+use prometheus::IntGauge;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::response::RequestId;
@@ -72,15 +73,15 @@ pub fn router(state: State) -> Router {
     let gate = Arc::new(Gate::new(state));
     let mut router = Router::new()
         .route("/webhook-health-check", get(|| async { "ok\n" }))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "no webhook has this path\n") })
-        .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "webhooks take POST\n") });
+        .fallback(|| async { (StatusCode::NOT_FOUND, "no webhook has this path\n") });
     for webhook in Webhook::all() {
         let gate = gate.clone();
         let label: Arc<str> = webhook.to_string().into();
         let handle = move |request: Request| async move { gate.handle(webhook, &label, request).await };
         router = router.route(&webhook.path(), post(handle));
     }
-    router
+    // Reaches only the routes that are there already.
+    router.method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "webhooks take POST\n") })
 }
 
 /// Lets requests in, bounded, and counts them out again.
@@ -89,6 +90,22 @@ struct Gate {
     in_flight: Semaphore,
     buffer: Semaphore,
     next_id: AtomicU32,
+}
+
+/// A request that is counted as in flight, until it ends or its connection does.
+struct InFlight<'a>(&'a IntGauge);
+
+impl<'a> InFlight<'a> {
+    fn count(gauge: &'a IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// Why no answer could be given.
@@ -118,14 +135,13 @@ impl Gate {
             metrics.shed.inc();
             return text(StatusCode::SERVICE_UNAVAILABLE, "too many requests in flight; try again\n");
         };
-        metrics.in_flight.inc();
+        let _counted = InFlight::count(&metrics.in_flight);
         let id = RequestId(self.next_id.fetch_add(1, Ordering::Relaxed));
         let read = tokio::time::timeout(self.state.limits.deadline, self.read(request));
         let answer = match read.await.unwrap_or(Err(Refused::TooSlow)) {
             Ok((body, _share)) => self.decide(webhook, &body, id),
             Err(refused) => refused.answer(self.state.limits.deadline),
         };
-        metrics.in_flight.dec();
         self.record(label, &answer, id, started.elapsed());
         respond(answer)
     }
