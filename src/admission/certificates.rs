@@ -18,10 +18,10 @@ pub const AUTHORITY_VALIDITY: Duration = days(3650);
 /// How long a leaf lives; it is renewed after two thirds.
 pub const LEAF_VALIDITY: Duration = days(90);
 /// Certificates begin a little in the past, because the clocks of nodes differ.
-const CLOCK_SKEW: Duration = Duration::from_secs(300);
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 const fn days(count: u64) -> Duration {
-    Duration::from_secs(count * 24 * 3600)
+    Duration::from_hours(24 * count)
 }
 
 /// Why a certificate could not be made or read.
@@ -180,10 +180,10 @@ fn params(
 /// Whether the first certificate of `cert_pem` was signed by one of the CAs in `ca_pem`.
 pub fn is_signed_by(cert_pem: &str, ca_pem: &str) -> Result<bool, CertificateError> {
     let leaf = first(cert_pem)?;
-    let (_, leaf) = X509Certificate::from_der(&leaf).map_err(parse_error)?;
+    let (_, leaf) = X509Certificate::from_der(&leaf).map_err(|error| parse_error(&error))?;
     for ca in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
         let ca = ca.map_err(CertificateError::Pem)?;
-        let (_, ca) = X509Certificate::from_der(&ca).map_err(parse_error)?;
+        let (_, ca) = X509Certificate::from_der(&ca).map_err(|error| parse_error(&error))?;
         if leaf.issuer() == ca.subject() && leaf.verify_signature(Some(ca.public_key())).is_ok() {
             return Ok(true);
         }
@@ -218,11 +218,11 @@ fn first(pem: &str) -> Result<CertificateDer<'static>, CertificateError> {
 
 fn read<T>(pem: &str, look: impl FnOnce(&X509Certificate<'_>) -> T) -> Result<T, CertificateError> {
     let der = first(pem)?;
-    let (_, certificate) = X509Certificate::from_der(&der).map_err(parse_error)?;
+    let (_, certificate) = X509Certificate::from_der(&der).map_err(|error| parse_error(&error))?;
     Ok(look(&certificate))
 }
 
-fn parse_error(error: x509_parser::nom::Err<x509_parser::error::X509Error>) -> CertificateError {
+fn parse_error(error: &x509_parser::nom::Err<x509_parser::error::X509Error>) -> CertificateError {
     CertificateError::Parse(error.to_string())
 }
 
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(names(&leaf.cert_pem).unwrap(), names_of_service());
         assert_eq!(
             Validity::of(&leaf.cert_pem).unwrap(),
-            Validity { not_before: now() - Duration::from_secs(300), not_after: now() + days(90) }
+            Validity { not_before: now() - Duration::from_mins(5), not_after: now() + days(90) }
         );
         assert!(is_signed_by(&leaf.cert_pem, &ca.cert_pem).unwrap());
     }

@@ -160,14 +160,13 @@ pub fn ensure_local(dir: &Path, names: &[String], now: SystemTime) -> Result<(),
         return Ok(());
     }
     let failed = |source| FilesError::Certificate { dir: dir.to_owned(), source };
-    let authority = match stored_authority(dir, now) {
-        Some(authority) => authority,
-        None => {
-            let authority = make_authority("railweave local CA", now, AUTHORITY_VALIDITY).map_err(failed)?;
-            write(dir, CA_KEY, &authority.key_pem)?;
-            write(dir, CA, &authority.cert_pem)?;
-            authority
-        }
+    let authority = if let Some(authority) = stored_authority(dir, now) {
+        authority
+    } else {
+        let authority = make_authority("railweave local CA", now, AUTHORITY_VALIDITY).map_err(failed)?;
+        write(dir, CA_KEY, &authority.key_pem)?;
+        write(dir, CA, &authority.cert_pem)?;
+        authority
     };
     if !leaf_is_good(dir, &authority, names, now) {
         let leaf = issue_leaf(&authority, names, now, LEAF_VALIDITY).map_err(failed)?;
@@ -196,7 +195,7 @@ fn leaf_is_good(dir: &Path, authority: &Authority, wanted: &[String], now: Syste
 /// Writes a file that nobody sees half-written, and keys that nobody else can read.
 fn write(dir: &Path, name: &str, content: &str) -> Result<(), FilesError> {
     let path = dir.join(name);
-    let mode = if name.ends_with(".key") { 0o600 } else { 0o644 };
+    let mode = if [KEY, CA_KEY].contains(&name) { 0o600 } else { 0o644 };
     let written = || {
         fs::create_dir_all(dir)?;
         let new = dir.join(format!(".{name}.new"));
@@ -214,7 +213,7 @@ mod tests {
 
     use super::*;
 
-    const DAY: Duration = Duration::from_secs(24 * 3600);
+    const DAY: Duration = Duration::from_hours(24);
 
     fn localhost() -> Vec<String> {
         ["localhost", "127.0.0.1"].map(str::to_owned).to_vec()

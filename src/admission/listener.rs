@@ -61,7 +61,7 @@ pub struct ConnectionLimits {
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self { connections: 1024, handshake: Duration::from_secs(10), idle: Duration::from_secs(120) }
+        Self { connections: 1024, handshake: Duration::from_secs(10), idle: Duration::from_mins(2) }
     }
 }
 

@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn long_warnings_are_broken_at_words() {
         let long = "word ".repeat(100);
-        let fitted = fit(&[long.clone()]);
+        let fitted = fit(std::slice::from_ref(&long));
         assert_eq!(fitted.len(), 2);
         assert!(fitted[1].starts_with("... word"));
         let joined = fitted.iter().map(|w| w.trim_start_matches("... ")).collect::<Vec<_>>().join(" ");
@@ -289,7 +289,7 @@ mod tests {
 
         #[test]
         fn any_text_survives_the_journey(uid in any::<String>(), warning in "[^\\p{Cc}]{0,80}") {
-            let answer = parsed(&allow(&uid, &[warning.clone()]));
+            let answer = parsed(&allow(&uid, std::slice::from_ref(&warning)));
             prop_assert_eq!(answer["response"]["uid"].as_str(), Some(uid.as_str()));
             if !warning.trim().is_empty() {
                 prop_assert_eq!(answer["response"]["warnings"][0].as_str(), Some(warning.trim()));

@@ -41,12 +41,12 @@ impl Health {
 
     /// Sets a condition that readiness depends on. `detail` is shown to people.
     pub fn set(&self, name: &'static str, holds: bool, detail: impl Into<String>) {
-        self.put(name, Condition { holds, required: true, detail: detail.into() });
+        self.put(name, &Condition { holds, required: true, detail: detail.into() });
     }
 
     /// Sets a condition that is shown but does not keep the process from being ready.
     pub fn note(&self, name: &'static str, holds: bool, detail: impl Into<String>) {
-        self.put(name, Condition { holds, required: false, detail: detail.into() });
+        self.put(name, &Condition { holds, required: false, detail: detail.into() });
     }
 
     /// Says that the process is on its way out; there is no way back.
@@ -87,7 +87,7 @@ impl Health {
         text
     }
 
-    fn put(&self, name: &'static str, condition: Condition) {
+    fn put(&self, name: &'static str, condition: &Condition) {
         self.0.rcu(|conditions| {
             let mut conditions = BTreeMap::clone(conditions);
             conditions.insert(name, condition.clone());

@@ -1,5 +1,6 @@
 //! Every metric of railweave, registered in one table that `docs/metrics.md` is generated from.
 
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::core::Collector;
@@ -127,13 +128,13 @@ metrics! {
         "TLS handshakes that came to nothing: refused (by either side) or too slow (timeout).";
 
     catalog_networks: IntGauge, "railweave_catalog_networks", [],
-        "Networks (SpiderMultusConfig) that admission knows.";
+        "Networks that admission knows.";
     catalog_groups: IntGauge, "railweave_catalog_groups", [],
         "Groups that pods can name.";
     catalog_namespaces: IntGauge, "railweave_catalog_namespaces", [],
         "Namespaces that admission knows.";
     catalog_pools: IntGauge, "railweave_catalog_pools", [],
-        "Pools (SpiderIPPool) that admission knows.";
+        "Pools that admission knows.";
     catalog_bad_objects: IntGauge, "railweave_catalog_bad_objects", [],
         "Objects in the cluster that cannot be read and are left out; explain names them.";
 
@@ -142,7 +143,7 @@ metrics! {
     config_last_reload: Gauge, "railweave_config_last_good_reload_timestamp_seconds", [],
         "When the configuration in force was taken over, in Unix time.";
     config_reload_failed: IntGauge, "railweave_config_reload_failed", [],
-        "1 while the ConfigMap holds a configuration that is refused and the last good one stays in force.";
+        "1 while the configuration at hand is refused and the last good one stays in force.";
 
     certificate_expiry: Gauge, "railweave_certificate_expiry_timestamp_seconds", [],
         "When the serving certificate expires, in Unix time; 0 without one.";
@@ -217,17 +218,18 @@ fn unix_seconds(time: SystemTime) -> f64 {
 /// The text of `docs/metrics.md`.
 #[must_use]
 pub fn documentation() -> String {
+    // Writing into a String cannot fail.
     let mut text = String::from(INTRODUCTION);
     for table in [DESCRIPTORS, &PROCESS] {
         text.push_str("\n| name | type | labels | meaning |\n|---|---|---|---|\n");
         for Descriptor { name, kind, labels, meaning } in table {
             let labels = labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
-            text.push_str(&format!("| `{name}` | {kind} | {labels} | {meaning} |\n"));
+            let _ = writeln!(text, "| `{name}` | {kind} | {labels} | {meaning} |");
         }
     }
     text.push_str("\n## Reason codes\n\nThe label `reason` is one of:\n\n");
     for reason in Reason::ALL {
-        text.push_str(&format!("- `{reason}`\n"));
+        let _ = writeln!(text, "- `{reason}`");
     }
     text
 }

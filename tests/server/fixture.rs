@@ -3,6 +3,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use railweave::admission::certificates::{Authority, issue_leaf, make_authority};
 use railweave::admission::tls::{LiveCertificate, install_provider};
 use railweave::admission::{ConnectionLimits, Drain, Options, Server, State, router};
@@ -168,3 +170,13 @@ pub(crate) fn create(uid: &str, object: &Value) -> Value {
 }
 
 pub(crate) const PODS: &str = "/mutate--v1-pod";
+
+/// The object after the patch of a response.
+pub(crate) fn patched(object: &Value, response: &Value) -> Value {
+    assert_eq!(response["patchType"], "JSONPatch");
+    let patch = STANDARD.decode(response["patch"].as_str().unwrap()).unwrap();
+    let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
+    let mut patched = object.clone();
+    json_patch::patch(&mut patched, &patch).unwrap();
+    patched
+}

@@ -1,19 +1,8 @@
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, PODS, create, pod};
-
-fn patched(pod: &Value, response: &Value) -> Value {
-    assert_eq!(response["patchType"], "JSONPatch");
-    let patch = STANDARD.decode(response["patch"].as_str().unwrap()).unwrap();
-    let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
-    let mut patched = pod.clone();
-    json_patch::patch(&mut patched, &patch).unwrap();
-    patched
-}
+use super::fixture::{Fixture, PODS, create, patched, pod};
 
 #[tokio::test]
 async fn an_opted_in_pod_gets_eight_networks_and_eight_resources() {

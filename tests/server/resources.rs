@@ -1,11 +1,13 @@
-use serde_json::json;
+use std::sync::Arc;
 
-use super::fixture::{Fixture, create};
+use serde_json::{Value, json};
+
+use super::fixture::{Fixture, catalog, create, patched, settings};
 
 const MUTATE: &str = "/mutate-spiderpool-spidernet-io-v2beta1-spiderippool";
 const VALIDATE: &str = "/validate-spiderpool-spidernet-io-v2beta1-spiderippool";
 
-fn pool(subnet: &str) -> serde_json::Value {
+fn pool(subnet: &str) -> Value {
     json!({
         "apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderIPPool",
         "metadata": {"name": "gpu1-net11"},
@@ -13,26 +15,63 @@ fn pool(subnet: &str) -> serde_json::Value {
     })
 }
 
+fn network(sriov: &Value) -> Value {
+    json!({
+        "apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderMultusConfig",
+        "metadata": {"name": "gpu1-sriov", "namespace": "spiderpool"},
+        "spec": {"cniType": "sriov", "sriov": sriov}
+    })
+}
+
 #[tokio::test]
-async fn a_pool_that_breaks_rules_is_refused_with_every_field() {
+async fn a_network_that_breaks_rules_is_refused_with_every_field() {
     let fixture = Fixture::start().await;
     let mut client = fixture.client().await;
-    let mut bad = pool("172.16.11.0/24");
-    bad["spec"]["ips"] = json!(["172.16.12.1", "172.16.11.300"]);
-    let response = client.review(VALIDATE, &create("u-1", &bad)).await.unwrap().response();
+    let bad = network(&json!({"vlanID": 5000, "ippools": {"ipv4": ["gpu1-net11"]}}));
+    let path = "/validate-spiderpool-spidernet-io-v2beta1-spidermultusconfig";
+    let response = client.review(path, &create("u-1", &bad)).await.unwrap().response();
     assert_eq!((&response["uid"], &response["allowed"]), (&json!("u-1"), &json!(false)));
     let status = &response["status"];
     assert_eq!((&status["code"], &status["reason"]), (&json!(422), &json!("Invalid")));
     let details = &status["details"];
     assert_eq!(
         (&details["group"], &details["kind"], &details["name"]),
-        (&json!("spiderpool.spidernet.io"), &json!("SpiderIPPool"), &json!("gpu1-net11"))
+        (&json!("spiderpool.spidernet.io"), &json!("SpiderMultusConfig"), &json!("gpu1-sriov"))
     );
     let fields: Vec<&str> =
         details["causes"].as_array().unwrap().iter().map(|cause| cause["field"].as_str().unwrap()).collect();
-    assert!(fields.contains(&"spec.ips[0]") && fields.contains(&"spec.ips[1]"), "{details}");
+    assert!(fields.contains(&"spec.sriov.vlanID"), "{details}");
+    assert!(fields.contains(&"spec.sriov.resourceName"), "{details}");
     let message = status["message"].as_str().unwrap();
-    assert!(message.starts_with("Invalid: SpiderIPPool \"gpu1-net11\" is invalid: ["), "{message}");
+    assert!(message.starts_with("Invalid: SpiderMultusConfig \"gpu1-sriov\" is invalid: ["), "{message}");
+}
+
+#[tokio::test]
+async fn an_older_spelling_is_mended_with_a_warning_or_refused_in_strict_configurations() {
+    let older = network(&json!({
+        "resourceName": "spidernet.io/gpu1sriov", "enableRdma": true, "ippools": {"ipv4": ["gpu1-net11"]}
+    }));
+    let path = "/mutate-spiderpool-spidernet-io-v2beta1-spidermultusconfig";
+
+    let fixture = Fixture::start().await;
+    let mut client = fixture.client().await;
+    let response = client.review(path, &create("u-1", &older)).await.unwrap().response();
+    let after = patched(&older, &response);
+    assert_eq!(after["spec"]["sriov"]["rdmaIsolation"], true);
+    assert_eq!(after["spec"]["sriov"].get("enableRdma"), None);
+    let warning = response["warnings"][0].as_str().unwrap().to_owned();
+    assert!(warning.contains("enableRdma") && warning.contains("rdmaIsolation"), "{warning}");
+
+    let mut strict = settings();
+    strict.strict = true;
+    let fixture = Fixture::with(|setup| setup.state.catalog.store(Arc::new(catalog(&strict)))).await;
+    let mut client = fixture.client().await;
+    let response = client.review(path, &create("u-2", &older)).await.unwrap().response();
+    assert_eq!((&response["allowed"], &response["status"]["code"]), (&json!(false), &json!(422)));
+    let message = response["status"]["message"].as_str().unwrap();
+    assert!(message.starts_with("DeprecatedSpelling: "), "{message}");
+    let (_, said) = warning.split_once(": ").unwrap();
+    assert!(message.contains(said), "the same text as the warning: {message}");
 }
 
 #[tokio::test]
