@@ -17,6 +17,8 @@ mod metadata;
 mod multus_config;
 mod ownership;
 mod peers;
+#[cfg(test)]
+mod properties;
 mod reserved_ip;
 mod selector;
 pub mod settings;
@@ -37,7 +39,7 @@ use crate::api::settings::Settings;
 pub use finding::{FieldError, FieldErrorKind, Findings, Notice, NoticeKind, strict_errors};
 pub use glob::Glob;
 pub use membership::{MembershipProblem, Mode, membership_problem, split_groups};
-pub use peers::{NadFacts, Overlap, Peers, PoolFacts, SubnetFacts};
+pub use peers::{NadFacts, NetworkFacts, Overlap, Peers, PoolFacts, SubnetFacts};
 pub use shape::unknown_fields;
 
 /// What is being done to the object.

@@ -14,7 +14,7 @@ use super::suggest;
 use super::wildcard::Wildcard;
 use crate::net::{RangeSet, Subnet};
 
-pub use facts::{NadFacts, PoolFacts, SubnetFacts};
+pub use facts::{NadFacts, NetworkFacts, PoolFacts, SubnetFacts};
 pub use overlap::Overlap;
 
 /// Pools, subnets and network attachment definitions of the cluster, indexed for the rules.
@@ -28,6 +28,7 @@ pub struct Peers {
     subnets: BTreeMap<String, Arc<SubnetFacts>>,
     subnet_index: SubnetIndex<Vec<IndexedSubnet>>,
     nads: BTreeMap<String, BTreeMap<String, NadFacts>>,
+    networks: BTreeMap<String, Vec<NetworkFacts>>,
 }
 
 /// A pool whose addresses could be read.
@@ -88,6 +89,20 @@ impl Peers {
             names.insert(nad.name.clone(), nad.clone());
         }
         peers
+    }
+
+    /// Adds the networks, indexed by their resource.
+    #[must_use]
+    pub fn with_networks(mut self, networks: impl Iterator<Item = NetworkFacts>) -> Self {
+        for network in networks {
+            self.networks.entry(network.resource.clone()).or_default().push(network);
+        }
+        self
+    }
+
+    /// The networks that use a resource.
+    pub fn networks_using(&self, resource: &str) -> impl Iterator<Item = &NetworkFacts> {
+        self.networks.get(resource).into_iter().flatten()
     }
 
     /// The pool of this name.

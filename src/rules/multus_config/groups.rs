@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use super::Network;
-use crate::api::keys;
+use crate::api::{CniType, keys};
 use crate::rules::finding::{annotation, label};
-use crate::rules::{FieldError, Findings, MembershipProblem, Mode, Notice, membership_problem};
+use crate::rules::{
+    Context, FieldError, Findings, MembershipProblem, Mode, Notice, membership_problem, split_groups,
+};
 
 /// Older versions copied the annotation to a label, and left the label behind when the annotation went.
 pub(super) fn drop_mirrored_labels(object: &mut Value, old: &Value, notices: &mut Vec<Notice>) {
@@ -27,7 +29,7 @@ fn value_of<'a>(object: &'a Value, map: &str, key: &str) -> Option<&'a str> {
     object.get("metadata")?.get(map)?.get(key)?.as_str()
 }
 
-pub(super) fn check(network: &Network<'_>, findings: &mut Findings) {
+pub(super) fn check(network: &Network<'_>, context: &Context<'_>, findings: &mut Findings) {
     for mode in Mode::ALL {
         let key = mode.key();
         let annotated = value_of(network.object, "annotations", key);
@@ -47,6 +49,7 @@ pub(super) fn check(network: &Network<'_>, findings: &mut Findings) {
         if let Some(problem) = membership_problem(&network.spec, mode) {
             membership(&field, key, &problem, &mut findings.errors);
         }
+        shared_resource(network, mode, value, context, &mut findings.notices);
     }
 }
 
@@ -78,5 +81,35 @@ fn membership(field: &str, key: &str, problem: &MembershipProblem, errors: &mut 
     if !errors.iter().any(|error| missing.starts_with(&error.field)) {
         let detail = format!("{key} makes the network a member of a group, whose pods need it");
         errors.push(FieldError::required(missing, detail));
+    }
+}
+
+/// Two networks of one group that take their VFs from one resource give a pod two VFs of one rail.
+fn shared_resource(
+    network: &Network<'_>,
+    mode: Mode,
+    value: &str,
+    context: &Context<'_>,
+    notices: &mut Vec<Notice>,
+) {
+    let Some(resource) = network.spec.resource() else { return };
+    if !matches!(network.kind, CniType::Sriov | CniType::IbSriov) {
+        return;
+    }
+    let own = |field: &str| network.object.pointer(field).and_then(Value::as_str).unwrap_or_default();
+    let (namespace, name) = (own("/metadata/namespace"), own("/metadata/name"));
+    let groups: Vec<&str> = split_groups(value).collect();
+    let joins = |other: &(Mode, String)| other.0 == mode && groups.contains(&other.1.as_str());
+    let other = context.peers.networks_using(resource).find(|other| {
+        (other.namespace.as_str(), other.name.as_str()) != (namespace, name) && other.groups.iter().any(joins)
+    });
+    if let Some(other) = other {
+        let block = network.kind.block().unwrap_or_default();
+        let message = format!(
+            "network {}/{} of the same group uses {resource}, too, so pods get two VFs of one rail; give each \
+             rail a resource of its own",
+            other.namespace, other.name
+        );
+        notices.push(Notice::advice(format!("spec.{block}.resourceName"), message));
     }
 }

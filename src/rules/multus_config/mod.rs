@@ -106,7 +106,7 @@ fn check(object: &Value, context: &Context<'_>) -> Findings {
     fields::check(&network, &mut findings);
     pools::check(&network, context, &mut findings);
     plugins::check(&network, &mut findings);
-    groups::check(&network, &mut findings);
+    groups::check(&network, context, &mut findings);
     if let Some(spec) = &network.spec.coordinator
         && network.kind != CniType::Custom
     {

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use crate::api::{SpiderIPPoolSpec, SpiderSubnetSpec};
 use crate::net::{Range, RangeError, RangeSet, Subnet};
+use crate::rules::Mode;
 
 /// What the rules know of a stored pool.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,6 +38,19 @@ pub struct SubnetFacts {
     pub spec: SpiderSubnetSpec,
     /// `status.controlledIPPools`
     pub controlled: Option<String>,
+}
+
+/// What the rules know of a stored network that uses a device plugin's resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkFacts {
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
+    /// The resource.
+    pub resource: String,
+    /// The groups it is a member of.
+    pub groups: Vec<(Mode, String)>,
 }
 
 /// What the rules know of a `NetworkAttachmentDefinition`.

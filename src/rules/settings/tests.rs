@@ -173,11 +173,11 @@ fn text_that_is_no_mapping_is_refused_as_a_whole() {
 
 #[test]
 fn hostile_text_is_an_error_at_once() {
-    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for level in 1..12 {
-        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb += &format!("a{level}: &a{level} [{aliases}]\n");
-    }
+    let level = |level: usize| match level.checked_sub(1) {
+        None => "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned(),
+        Some(below) => format!("a{level}: &a{level} [{}]\n", vec![format!("*a{below}"); 10].join(", ")),
+    };
+    let bomb: String = (0..12).map(level).collect();
     let deep = "[".repeat(100_000);
     let large = format!("a: {}", "x".repeat(2 << 20));
     let wide = "a: [".to_owned() + &"1, ".repeat(200_000) + "]";
