@@ -8,6 +8,7 @@ COPY src src
 COPY benches benches
 COPY tests tests
 COPY manifests manifests
+COPY charts charts
 RUN cargo build --release --locked --features mimalloc --target x86_64-unknown-linux-musl --bin railweave
 
 FROM scratch

@@ -2,8 +2,10 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
+use super::explain::ClusterError;
 use crate::admission::ServeError;
 use crate::admission::files::FilesError;
+use crate::manifests::RenderError;
 use crate::sources::{DirectoryError, FileProblem};
 use crate::telemetry::logging::LoggingError;
 use crate::yaml::WriteError;
@@ -76,6 +78,18 @@ pub enum Failure {
     /// A patch does not fit the pod that it was made for.
     #[error("failed to apply the patch")]
     Patch(#[from] json_patch::PatchError),
+    /// There is nothing to explain.
+    #[error("no pod and no pod template in {files}")]
+    NoPods {
+        /// The files.
+        files: String,
+    },
+    /// The cluster cannot be asked.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A manifest cannot be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
     /// A review cannot be read.
     #[error("failed to answer the review: {0}")]
     Review(String),
@@ -139,6 +153,9 @@ impl Failure {
             Self::Certificates(_) => Some(
                 "remove the directory's files to have new ones made, or name another with --certs".to_owned(),
             ),
+            Self::Cluster(_) => Some(
+                "is `kubectl get pods` possible with this kubeconfig? --catalog DIR answers without a cluster".to_owned(),
+            ),
             _ => None,
         }
     }
@@ -155,8 +172,12 @@ impl Failure {
         let mut message = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
-            message.push_str(": ");
-            message.push_str(&error.to_string());
+            let text = error.to_string();
+            // Some errors repeat their cause in their own text.
+            if !message.ends_with(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
             cause = error.source();
         }
         message

@@ -6,12 +6,14 @@
 mod completions;
 mod console;
 mod docs;
+mod explain;
 mod failure;
 mod fix;
 mod inject;
 mod input;
 mod judge;
 mod local;
+mod manifests;
 mod report;
 mod review;
 mod serve;
@@ -26,6 +28,7 @@ use crate::telemetry::logging;
 
 pub use console::Console;
 pub use docs::markdown;
+pub use explain::ClusterError;
 pub use failure::{Exit, Failure};
 
 /// RDMA rails for pods on Kubernetes AI clusters: one annotation, all rails or none
@@ -49,6 +52,8 @@ enum Verb {
     Inject(inject::Inject),
     Validate(validate::Validate),
     Fix(fix::Fix),
+    Explain(explain::Explain),
+    Manifests(manifests::Manifests),
     Completions(completions::Completions),
     #[command(hide = true)]
     Docs(docs::Docs),
@@ -104,6 +109,8 @@ impl Verb {
             Self::Inject(verb) => verb.run(console),
             Self::Validate(verb) => verb.run(console),
             Self::Fix(verb) => verb.run(console),
+            Self::Explain(verb) => verb.run(console),
+            Self::Manifests(verb) => verb.run(console),
             Self::Completions(verb) => verb.run(console),
             Self::Docs(verb) => verb.run(console),
         }

@@ -4,5 +4,7 @@
 //! time, so that a test can compare what is committed with what would be generated. Read [`crds`] first.
 
 mod crds;
+mod rbac;
 
 pub use crds::{Manifest, RenderError, crd, crds};
+pub use rbac::{RbacOptions, rbac};
