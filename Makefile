@@ -41,6 +41,10 @@ e2e-tools: ## build the control plane (etcd, kube-apiserver, ..., helm) from Go 
 bench: ## micro-benchmarks: handler, catalog compilation, rules
 	@cargo bench
 
+.PHONY: bench-load
+bench-load: ## the server under load over TLS at 1, 16 and 64 connections, beside one that answers a constant
+	@cargo bench --bench load
+
 .PHONY: generate
 generate: ## write the generated files again (CRDs, command-line reference, metrics table)
 	@cargo build --bin railweave
