@@ -6,6 +6,8 @@
 //! [`FieldError`] and [`Notice`]. What needs other objects (overlap, ownership) asks [`Peers`].
 
 mod addresses;
+#[cfg(test)]
+mod compatibility;
 mod coordinator;
 mod finding;
 mod glob;
