@@ -2,9 +2,11 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
+use super::demo::ClientError;
 use super::explain::ClusterError;
 use crate::admission::ServeError;
 use crate::admission::files::FilesError;
+use crate::catalog::BadObject;
 use crate::manifests::RenderError;
 use crate::sources::{DirectoryError, FileProblem};
 use crate::telemetry::logging::LoggingError;
@@ -87,6 +89,12 @@ pub enum Failure {
     /// The cluster cannot be asked.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The server in this process does not answer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// An object that the webhooks accepted cannot be read.
+    #[error("failed to read an accepted object")]
+    Object(#[source] BadObject),
     /// A manifest cannot be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),

@@ -23,7 +23,7 @@ Does what admission does when such a manifest is applied: moves deprecated field
         already, and those of other kinds, are passed on as they are; comments in rewritten documents are lost. Errors that \
         no rewriting can mend are named too, with exit code 1.",
     after_help = "Examples:
-  railweave fix -f pools.yaml > canonical.yaml
+  railweave fix -f manifests/guide/webhook > canonical.yaml
   railweave fix -f manifests/ --in-place"
 )]
 pub(super) struct Fix {

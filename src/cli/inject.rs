@@ -24,7 +24,7 @@ Reads YAML or JSON and writes YAML. Pods, Deployments, StatefulSets, DaemonSets,
         that nothing happens to are passed on as they are. Comments in injected documents are lost. Warnings go to \
         standard error. If one pod is denied, nothing is written and the exit code is 1.",
     after_help = "Examples:
-  railweave inject -f job.yaml --catalog manifests/guide | kubectl apply -f -
+  railweave inject -f manifests/guide/deployment.yaml --catalog manifests/guide/webhook | kubectl apply -f -
   kubectl get deployment rdma-app -o yaml | railweave inject -f - --catalog networks/ --namespace team-a"
 )]
 pub(super) struct Inject {

@@ -98,6 +98,11 @@ impl LocalServer {
         self.catalog.load_full()
     }
 
+    /// The place of the catalog, for whoever compiles new ones.
+    pub(super) fn share(&self) -> Arc<ArcSwap<Catalog>> {
+        self.catalog.clone()
+    }
+
     /// Serves until `shutdown`, and follows the directory and the certificates meanwhile.
     pub(super) async fn run(self, directory: Option<Directory>, shutdown: impl Future<Output = ()>) {
         let Self { server, admin, certs, names, certificate, catalog, metrics, health } = self;

@@ -5,7 +5,10 @@
 
 mod completions;
 mod console;
+mod demo;
+mod diff;
 mod docs;
+mod envelope;
 mod explain;
 mod failure;
 mod fix;
@@ -27,6 +30,7 @@ use clap::{Parser, Subcommand};
 use crate::telemetry::logging;
 
 pub use console::Console;
+pub use demo::ClientError;
 pub use docs::markdown;
 pub use explain::ClusterError;
 pub use failure::{Exit, Failure};
@@ -48,6 +52,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Serve(serve::Serve),
+    Demo(demo::Demo),
     Review(review::Review),
     Inject(inject::Inject),
     Validate(validate::Validate),
@@ -105,6 +110,7 @@ impl Verb {
     fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         match self {
             Self::Serve(verb) => verb.run(console),
+            Self::Demo(verb) => verb.run(console),
             Self::Review(verb) => verb.run(console),
             Self::Inject(verb) => verb.run(console),
             Self::Validate(verb) => verb.run(console),

@@ -16,7 +16,7 @@ use crate::admission::{RequestId, Verdict, Webhook, decide};
 The review comes in as JSON and the answer goes out as JSON, byte for byte what the server sends. Exit code 0: \
         allowed, with or without a patch; 1: denied; 2: the review cannot be read.",
     after_help = "Examples:
-  railweave review --path /mutate--v1-pod --catalog manifests/guide < review.json
+  railweave review --path /mutate--v1-pod --catalog manifests/guide/webhook < review.json
   railweave review --path /validate-spiderpool-spidernet-io-v2beta1-spiderippool --catalog cluster/ < review.json"
 )]
 pub(super) struct Review {

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::console::{Console, Ink};
+use super::envelope::creation;
 use super::failure::{Exit, Failure};
 use super::input::{Logging, Release, offline_settings};
 use super::local::{LocalOptions, LocalServer, ca_file, runtime};
@@ -25,7 +26,7 @@ Networks, pools, subnets, namespaces, nodes and the `ConfigMap` are read from DI
 
 SIGTERM and Ctrl-C stop the server after the requests in flight.",
     after_help = "Examples:
-  railweave serve --catalog manifests/guide
+  railweave serve --catalog manifests/guide/webhook
   railweave serve --catalog networks/ --listen 0.0.0.0:8443 --name webhooks.example.com
   curl http://127.0.0.1:8080/readyz?verbose"
 )]
@@ -135,23 +136,13 @@ fn example_group(catalog: &Catalog) -> Option<(Mode, String)> {
 
 /// A command that works as it is, without any file but the CA.
 fn curl(address: SocketAddr, ca: &Path, mode: Mode, group: &str) -> String {
-    let review = json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {
-            "uid": "1",
-            "kind": { "group": "", "version": "v1", "kind": "Pod" },
-            "resource": { "group": "", "version": "v1", "resource": "pods" },
-            "namespace": "default",
-            "operation": "CREATE",
-            "object": {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": { "name": "try", "annotations": { mode.key(): group } },
-                "spec": { "containers": [{ "name": "app", "image": "app" }] },
-            },
-        },
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "name": "try", "annotations": { mode.key(): group } },
+        "spec": { "containers": [{ "name": "app", "image": "app" }] },
     });
+    let review = creation("1", "default", "pods", &pod);
     let path = crate::admission::Webhook::Pods.path();
     format!(
         "curl --cacert {} -H 'Content-Type: application/json' https://{address}{path} -d '{}'",

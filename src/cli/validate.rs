@@ -28,7 +28,7 @@ Every error of every object is found at once. The objects given are checked agai
 
 Exit code 0: no errors (there may be warnings); 1: errors; 2: some of the input cannot be read.",
     after_help = "Examples:
-  railweave validate -f manifests/guide
+  railweave validate -f manifests/guide/webhook
   railweave validate -f new-pool.yaml --catalog cluster/ -o json"
 )]
 pub(super) struct Validate {

@@ -33,7 +33,7 @@ The pod comes from the cluster (NAMESPACE/POD) or from files (-f: pods and pod t
 Exit code 0: injected or left alone; 1: denied.",
     after_help = "Examples:
   railweave explain team-a/trainer-0
-  railweave explain -f job.yaml --catalog manifests/guide
+  railweave explain -f manifests/guide/deployment.yaml --catalog manifests/guide/webhook
   railweave explain -f job.yaml -o json | jq '.pods[].reason'"
 )]
 pub(super) struct Explain {
