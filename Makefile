@@ -15,7 +15,7 @@ demo: ## the guide end to end in one process, over real HTTPS: a plain pod becom
 .PHONY: run
 run: ## serve the guide's example networks without a cluster until Ctrl-C, and print a curl line that works
 	@cargo build --bin railweave
-	@target/debug/railweave serve --catalog manifests/examples/injection
+	@target/debug/railweave serve --catalog manifests/examples/injection-8-rails
 
 .PHONY: test
 test: ## everything: lint, then unit, property, server and control-plane tests; a count of what was skipped, and why

@@ -43,6 +43,9 @@ pub(super) struct Demo {}
 /// How often the pod is sent to find the time it usually takes.
 const ROUNDS: usize = 300;
 
+/// Times of a build without optimisation say little about the one that is installed.
+const BUILD: &str = if cfg!(debug_assertions) { "; unoptimised build" } else { "" };
+
 impl Demo {
     /// Runs the verb.
     pub(super) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
@@ -168,7 +171,7 @@ async fn inject_pod(client: &mut Client, console: &mut Console) -> Result<(), Fa
     };
     console.line(format_args!("   decision  {decision}"))?;
     console.line(format_args!(
-        "   time      {} over HTTPS (median of {ROUNDS}: {})",
+        "   time      {} over HTTPS (median of {ROUNDS}: {}{BUILD})",
         millis(reply.took),
         millis(usual)
     ))?;
