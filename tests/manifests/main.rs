@@ -1,3 +1,4 @@
 //! The manifests of the repository: generated ones are up to date, hand-written ones keep the rules.
 
 mod generated;
+mod rules;
