@@ -13,6 +13,7 @@
 mod cluster;
 mod control_plane;
 mod crds;
+mod schema_rules;
 
 use std::future::Future;
 
@@ -38,6 +39,7 @@ fn trials() -> Vec<Trial> {
         control_plane::serves_its_version_also_after_a_restart,
         crds::objects_of_spiderpool_are_accepted,
         crds::schemas_refuse_what_is_wrong_by_itself,
+        schema_rules::every_case_is_decided_as_written,
     ]
 }
 
