@@ -149,3 +149,6 @@ fn routes(spec: &mut Map<String, Value>, notices: &mut Vec<Notice>) {
         rename(route, &path, "via", "gw", notices);
     }
 }
+
+#[cfg(test)]
+mod tests;
