@@ -40,10 +40,10 @@ pub(super) fn set_label(object: &mut Value, key: &str, value: &str) {
 
 /// Adds the finalizer unless it is there.
 pub(super) fn add_finalizer(object: &mut Value) {
-    if let Some(Value::Array(finalizers)) = made(object, "finalizers", || json!([])) {
-        if !finalizers.iter().any(|finalizer| finalizer == keys::FINALIZER) {
-            finalizers.push(keys::FINALIZER.into());
-        }
+    if let Some(Value::Array(finalizers)) = made(object, "finalizers", || json!([]))
+        && !finalizers.iter().any(|finalizer| finalizer == keys::FINALIZER)
+    {
+        finalizers.push(keys::FINALIZER.into());
     }
 }
 

@@ -1,5 +1,7 @@
 //! Label selectors, with the rules of `metav1.LabelSelector`.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
 use super::{FieldError, FieldErrorKind, suggest, syntax};
@@ -24,7 +26,7 @@ pub(super) fn check(selector: &LabelSelector, path: &str) -> Vec<FieldError> {
 
 /// Whether a selector selects everything because it says nothing.
 pub(super) fn is_empty(selector: &LabelSelector) -> bool {
-    selector.match_labels.as_ref().is_none_or(|labels| labels.is_empty())
+    selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty)
         && selector.match_expressions.as_ref().is_none_or(Vec::is_empty)
 }
 

@@ -85,8 +85,13 @@ pub(super) fn ranges(spec: &mut Map<String, Value>, subnet: Option<Subnet>, noti
         let Some(items) = spec.get_mut(field).and_then(Value::as_array_mut) else { continue };
         for (index, item) in items.iter_mut().enumerate() {
             let Value::String(text) = item else { continue };
+            let read = text.parse::<Range>();
+            let fine = |range: &Range| subnet.is_none_or(|subnet| subnet.covers(*range));
+            if read.as_ref().is_ok_and(fine) {
+                continue;
+            }
             let mut say = |message| notices.push(Notice::mended(format!("spec.{field}[{index}]"), message));
-            if let Err(RangeError::Reversed(range)) = text.parse::<Range>() {
+            if let Err(RangeError::Reversed(range)) = read {
                 say(format!("{text:?} runs backwards, stored as {range}"));
                 *text = range.to_string();
             }

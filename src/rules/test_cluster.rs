@@ -1,5 +1,7 @@
 //! A small cluster for the tests of rules: objects go in as through the webhooks, findings come out as text.
 
+#![expect(clippy::needless_pass_by_value, reason = "manifests are written in place with json!")]
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

@@ -4,6 +4,7 @@ use crate::net::{Range, RangeSet};
 use crate::rules::test_cluster::Cluster;
 use crate::rules::{NadFacts, Overlap, Peers, PoolFacts};
 
+#[expect(clippy::needless_pass_by_value, reason = "written in place with json!")]
 fn pool(name: &str, created: &str, subnet: &str, ips: Value) -> PoolFacts {
     PoolFacts {
         name: name.into(),
