@@ -15,6 +15,7 @@ mod drain;
 mod envelope;
 mod fixture;
 mod limits;
+mod logs;
 mod panics;
 mod paths;
 mod pods;
