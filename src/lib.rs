@@ -22,6 +22,7 @@ pub mod admission;
 pub mod api;
 pub mod catalog;
 pub mod cli;
+pub mod controllers;
 pub mod inject;
 mod json;
 pub mod manifests;

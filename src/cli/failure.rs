@@ -107,6 +107,9 @@ pub enum Failure {
     /// Metrics cannot be set up.
     #[error("failed to register the metrics")]
     Metrics(#[from] prometheus::Error),
+    /// The controller cannot start.
+    #[error(transparent)]
+    Controller(#[from] super::ProcessError),
     /// CA or certificate cannot be used.
     #[error(transparent)]
     Certificates(#[from] FilesError),

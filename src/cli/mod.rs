@@ -5,6 +5,7 @@
 
 mod completions;
 mod console;
+mod controller;
 mod demo;
 mod diff;
 mod docs;
@@ -30,6 +31,7 @@ use clap::{Parser, Subcommand};
 use crate::telemetry::logging;
 
 pub use console::Console;
+pub use controller::ProcessError;
 pub use demo::ClientError;
 pub use docs::markdown;
 pub use explain::ClusterError;
@@ -59,6 +61,7 @@ enum Verb {
     Fix(fix::Fix),
     Explain(explain::Explain),
     Manifests(manifests::Manifests),
+    Controller(Box<controller::ControllerArgs>),
     Completions(completions::Completions),
     #[command(hide = true)]
     Docs(docs::Docs),
@@ -69,6 +72,7 @@ impl Cli {
     pub fn start_logging(&self) -> Result<(), Failure> {
         match &self.verb {
             Verb::Serve(verb) => Ok(logging::init(verb.logging.format, &verb.logging.filter)?),
+            Verb::Controller(verb) => Ok(logging::init(verb.logging.format, &verb.logging.filter)?),
             _ => Ok(()),
         }
     }
@@ -117,6 +121,7 @@ impl Verb {
             Self::Fix(verb) => verb.run(console),
             Self::Explain(verb) => verb.run(console),
             Self::Manifests(verb) => verb.run(console),
+            Self::Controller(verb) => verb.run(),
             Self::Completions(verb) => verb.run(console),
             Self::Docs(verb) => verb.run(console),
         }

@@ -140,6 +140,12 @@ impl Peers {
         suggest::nearest_few(name, self.pools.keys().map(String::as_str), 3)
     }
 
+    /// Whether pools name this subnet as their controller.
+    #[must_use]
+    pub fn has_controlled_pools(&self, subnet: &str) -> bool {
+        self.pools.values().any(|pool| pool.controller.as_deref() == Some(subnet))
+    }
+
     /// The live subnet that controls pools of exactly this address range; the oldest, should there be two.
     pub(super) fn controlling_subnet(&self, subnet: Subnet) -> Option<&IndexedSubnet> {
         let equal = self.subnet_index.get(subnet).into_iter().flatten();

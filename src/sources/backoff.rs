@@ -1,5 +1,5 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Waiting times between attempts: doubled up to a limit, each shortened by up to a half at random, so that
 /// replicas do not come back in step.
@@ -8,19 +8,21 @@ pub struct Backoff {
     first: Duration,
     longest: Duration,
     next: Duration,
+    waited: Option<Instant>,
 }
 
 impl Backoff {
     /// Starts with `first` and doubles up to `longest`.
     #[must_use]
     pub fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, longest, next: first }
+        Self { first, longest, next: first, waited: None }
     }
 
     /// How long to wait now.
     pub fn wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = (wait * 2).min(self.longest);
+        self.waited = Some(Instant::now());
         jitter(wait)
     }
 
@@ -39,8 +41,12 @@ impl Iterator for Backoff {
 }
 
 impl kube::runtime::utils::Backoff for Backoff {
+    /// A watch calls this with everything it receives, also with the announcement of a list that then fails.
+    /// So only things that go well for a while count.
     fn reset(&mut self) {
-        Backoff::reset(self);
+        if self.waited.is_some_and(|waited| waited.elapsed() > self.longest * 2) {
+            Backoff::reset(self);
+        }
     }
 }
 

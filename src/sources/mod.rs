@@ -4,9 +4,11 @@
 
 mod backoff;
 pub mod cluster;
+mod describe;
 mod directory;
 mod manifest;
 
 pub use backoff::{Backoff, jitter};
+pub use describe::describe;
 pub use directory::{Directory, DirectoryError, View, assemble};
 pub use manifest::{FileProblem, Group, Manifest, default_namespace, is_config, read_manifests};

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::api::settings::Settings;
 use crate::catalog::{Assembler, Catalog, Identity};
+use crate::telemetry::metrics::Metrics;
 
 pub use progress::Progress;
 
@@ -31,6 +32,8 @@ pub struct ClusterSource {
     pub config_map: String,
     /// Whether nodes are watched for the resources they offer.
     pub watch_nodes: bool,
+    /// Where events and restarts of watches are counted.
+    pub metrics: Metrics,
 }
 
 /// The reading end of a source.
@@ -73,7 +76,7 @@ impl ClusterSource {
         let progress = Arc::new(Progress::default());
         for watched in watches::all(&self) {
             progress.expect(watched.kind);
-            tasks.spawn(watches::run(watched, deliver.clone(), progress.clone()));
+            tasks.spawn(watches::run(watched, deliver.clone(), progress.clone(), self.metrics.clone()));
         }
         let collector = collect::Collector::new(assembler, catalog.clone(), announce, progress.clone());
         tasks.spawn(collector.run(deliveries));

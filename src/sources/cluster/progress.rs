@@ -22,25 +22,22 @@ impl Progress {
         self.lock().values().all(|state| state.listed)
     }
 
-    /// For each kind, whether it was listed, and what is wrong if something is.
+    /// Kinds whose watch does not work now, and why; what they delivered before stays in the catalog.
     #[must_use]
-    pub fn conditions(&self) -> Vec<(&'static str, Result<(), String>, Option<String>)> {
-        let condition = |(kind, state): (&&'static str, &State)| {
-            let reason = || state.trouble.clone().unwrap_or_else(|| "not listed yet".to_owned());
-            let ready = if state.listed { Ok(()) } else { Err(reason()) };
-            (*kind, ready, state.trouble.clone())
-        };
-        self.lock().iter().map(condition).collect()
+    pub fn troubles(&self) -> Vec<(&'static str, String)> {
+        let kinds = self.lock();
+        let troubled = kinds.iter().filter(|(_, state)| state.listed);
+        troubled.filter_map(|(kind, state)| Some((*kind, state.trouble.clone()?))).collect()
     }
 
     /// What keeps the catalog from being complete, in one sentence; none when it is.
     #[must_use]
     pub fn missing(&self) -> Option<String> {
-        let missing: Vec<String> = self
-            .conditions()
-            .into_iter()
-            .filter_map(|(kind, ready, _)| ready.err().map(|why| format!("{kind}: {why}")))
-            .collect();
+        let reason = |state: &State| state.trouble.clone().unwrap_or_else(|| "not listed yet".to_owned());
+        let kinds = self.lock();
+        let missing = kinds.iter().filter(|(_, state)| !state.listed);
+        let missing: Vec<String> =
+            missing.map(|(kind, state)| format!("{kind}: {}", reason(state))).collect();
         (!missing.is_empty()).then(|| missing.join("; "))
     }
 
@@ -103,7 +100,9 @@ mod tests {
         progress.failed("SpiderIPPool", "connection refused");
         assert!(progress.synced());
         assert_eq!(progress.missing(), None);
-        assert_eq!(progress.conditions()[1], ("SpiderIPPool", Ok(()), Some("connection refused".to_owned())));
+        assert_eq!(progress.troubles(), [("SpiderIPPool", "connection refused".to_owned())]);
+        progress.works("SpiderIPPool");
+        assert_eq!(progress.troubles(), []);
     }
 
     #[test]

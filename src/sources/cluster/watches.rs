@@ -19,7 +19,8 @@ use tracing::{info, warn};
 use super::{ClusterSource, Delivery, Progress};
 use crate::api::{GROUP, Kind, VERSION};
 use crate::catalog::ObjectKey;
-use crate::sources::Backoff;
+use crate::sources::{Backoff, describe};
+use crate::telemetry::metrics::Metrics;
 
 /// After an API server restart the watches must be back within seconds.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -117,7 +118,11 @@ impl Watched {
     }
 
     fn config(&self) -> watcher::Config {
-        let config = watcher::Config::default();
+        let mut config = watcher::Config::default();
+        if self.kind == "Node" {
+            // A node lists its images: tens of KiB each, of which next to nothing is kept.
+            config = config.page_size(50);
+        }
         match &self.only {
             Some((_, name)) => config.fields(&format!("metadata.name={name}")),
             None => config,
@@ -126,21 +131,38 @@ impl Watched {
 }
 
 /// Follows one kind until the receiver is gone.
-pub(super) async fn run(watched: Watched, deliver: mpsc::Sender<Delivery>, progress: Arc<Progress>) {
+pub(super) async fn run(
+    watched: Watched,
+    deliver: mpsc::Sender<Delivery>,
+    progress: Arc<Progress>,
+    metrics: Metrics,
+) {
     let (kind, presence) = (watched.kind, watched.presence);
+    let received = metrics.watch_events.with_label_values(&[kind]);
+    let restarts = metrics.watch_restarts.with_label_values(&[kind]);
     let mut events = pin!(watched.events());
     while let Some(event) = events.next().await {
         let delivery = match event {
             Ok(event) => {
-                progress.works(kind);
+                // `Init` only says that a list will be tried.
+                if !matches!(event, Event::Init) {
+                    progress.works(kind);
+                }
                 match event {
                     Event::Init => Delivery::Listing(kind),
-                    Event::InitApply(object) | Event::Apply(object) => Delivery::Object(kind, object.value),
-                    Event::Delete(object) => Delivery::Gone(kind, object.key),
+                    Event::InitApply(object) | Event::Apply(object) => {
+                        received.inc();
+                        Delivery::Object(kind, object.value)
+                    }
+                    Event::Delete(object) => {
+                        received.inc();
+                        Delivery::Gone(kind, object.key)
+                    }
                     Event::InitDone => Delivery::Listed(kind),
                 }
             }
             Err(error) => {
+                restarts.inc();
                 if note(kind, presence, &error, &progress) == Noted::Absent {
                     Delivery::Absent(kind)
                 } else {
@@ -183,20 +205,6 @@ fn is_absent(error: &watcher::Error) -> bool {
         error,
         watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404
     )
-}
-
-/// The error with its causes, which hold the part that says something.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// What is left of an object once the catalog's part is taken.

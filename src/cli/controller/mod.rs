@@ -1,0 +1,19 @@
+//! `railweave controller`: admission in a cluster, and the leader's loops. `args` says what can be set,
+//! `process` puts the parts together.
+
+mod args;
+mod process;
+
+pub(super) use args::ControllerArgs;
+pub use process::ProcessError;
+
+use super::{Exit, Failure};
+
+impl ControllerArgs {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+        runtime.block_on(process::run(self))?;
+        Ok(Exit::Success)
+    }
+}

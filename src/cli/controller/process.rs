@@ -1,0 +1,334 @@
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::{Api, Client, Config};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use super::ControllerArgs;
+use super::args::{EndpointArgs, TlsArgs};
+use crate::admission::registration::{Endpoint, Trust};
+use crate::admission::tls::LiveCertificate;
+use crate::admission::{ConnectionLimits, Drain, Options, ServeError, Server, State, files, router};
+use crate::catalog::{Catalog, Identity};
+use crate::controllers::certificates::{CertificateSecret, SecretOptions};
+use crate::controllers::leader::Election;
+use crate::controllers::{FIELD_MANAGER, Leader, Registrar, keep, lead};
+use crate::sources::cluster::{ClusterSource, Feed};
+use crate::sources::describe;
+use crate::telemetry::admin::AdminServer;
+use crate::telemetry::health::{CATALOG, CERTIFICATE, CONFIGURATION, Health, TLS};
+use crate::telemetry::metrics::Metrics;
+
+/// Why the controller could not be started. Once it runs, nothing but a signal ends it.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The kubeconfig cannot be used.
+    #[error("failed to read the kubeconfig {path}")]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<kube::config::KubeconfigError>,
+    },
+    /// There is neither a kubeconfig nor a service account.
+    #[error("failed to find out how to reach the API server; give --kubeconfig")]
+    Infer(#[source] Box<kube::config::InferConfigError>),
+    /// The client cannot be made.
+    #[error("failed to set up the client of the API server")]
+    Client(#[source] Box<kube::Error>),
+    /// A file cannot be read.
+    #[error("failed to read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The admin port cannot be opened.
+    #[error("failed to listen on {address} for health and metrics")]
+    Admin {
+        /// As asked for.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The webhook port cannot be opened.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A metric is registered twice.
+    #[error("failed to register the metrics")]
+    Metrics(#[from] prometheus::Error),
+    /// Signals cannot be received.
+    #[error("failed to listen for signals")]
+    Signal(#[source] std::io::Error),
+}
+
+/// Runs until SIGTERM or SIGINT, then drains.
+pub(super) async fn run(args: ControllerArgs) -> Result<(), ProcessError> {
+    let ControllerArgs {
+        kubeconfig,
+        namespace,
+        name,
+        config_map,
+        watch_nodes,
+        endpoints,
+        tls,
+        election,
+        drain_seconds,
+        logging: _,
+    } = args;
+    let stop = stop_signal()?;
+    let client = client(kubeconfig).await?;
+    let metrics = Metrics::new()?;
+    let health = Health::requiring(&[TLS, CERTIFICATE, CATALOG]);
+    let mut tasks = JoinSet::new();
+    serve_admin(&endpoints, &health, &metrics, &mut tasks).await?;
+    let source = ClusterSource {
+        client: client.clone(),
+        identity: Identity { release_namespace: namespace.clone() },
+        config_map: config_map.clone(),
+        watch_nodes,
+        metrics: metrics.clone(),
+    };
+    let feed = source.start(&mut tasks);
+    tasks.spawn(report(feed.clone(), health.clone(), metrics.clone()));
+    let certificate = Arc::new(LiveCertificate::default());
+    let server = Server::bind(Options {
+        listen: endpoints.webhook_address(),
+        router: router(State::new(feed.catalog.clone(), metrics.clone())),
+        certificate: certificate.clone(),
+        client_ca: tls.client_ca.as_deref().map(read).transpose()?,
+        limits: ConnectionLimits::default(),
+        drain: Drain { keep_serving: drain_seconds, ..Drain::default() },
+        health,
+        metrics: metrics.clone(),
+    })
+    .await?;
+    let recorder =
+        Recorder::new(client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance: None });
+    let leader = Leader { client, namespace, name, config_map, feed, metrics, recorder };
+    let certificates = keep_certificates(&leader, certificate, &endpoints, &tls, &mut tasks);
+    let registrar = Registrar {
+        endpoint: endpoint(&leader, &endpoints),
+        trust: certificates.trust,
+        published: watch::Sender::new(None),
+    };
+    tokio::select! {
+        // A request before that would be decided on half a catalog.
+        () = leader.feed.synced() => {
+            let election = Election::new(
+                leader.client.clone(), &leader.namespace, &leader.name, &identity(), election.timing(),
+            );
+            let (leads, leading) = watch::channel(false);
+            tasks.spawn(lead(leader, registrar, certificates.secret, leading));
+            info!(address = %server.local_addr(), "serving");
+            tokio::join!(election.run(leads, stop.clone()), server.run(stopped(stop)));
+        }
+        () = stopped(stop.clone()) => {}
+    }
+    // Ends the watches and the admin port, which answered probes to the last.
+    tasks.shutdown().await;
+    info!("stopped");
+    Ok(())
+}
+
+/// Where certificates come from.
+struct Certificates {
+    /// Who keeps `caBundle`, as soon as that is known.
+    trust: watch::Receiver<Option<Trust>>,
+    /// The Secret, if it is ours to keep.
+    secret: Option<CertificateSecret>,
+}
+
+/// Sees to it that there is something to serve with.
+fn keep_certificates(
+    leader: &Leader,
+    live: Arc<LiveCertificate>,
+    endpoints: &EndpointArgs,
+    tls: &TlsArgs,
+    tasks: &mut JoinSet<()>,
+) -> Certificates {
+    let metrics = leader.metrics.clone();
+    let (tell_trust, trust) = watch::channel(None);
+    if let Some(dir) = tls.tls_dir.clone() {
+        if let Some(certificate) = &tls.cert_manager_inject {
+            tell_trust.send_replace(Some(Trust::CertManager(certificate.clone())));
+        } else {
+            tasks.spawn(follow_bundle(dir.clone(), tell_trust));
+        }
+        tasks.spawn(async move { files::watch(&dir, None, &live, &metrics).await });
+        return Certificates { trust, secret: None };
+    }
+    let secret = CertificateSecret::new(SecretOptions {
+        secrets: Api::namespaced(leader.client.clone(), &leader.namespace),
+        name: format!("{}-certs", leader.name),
+        names: endpoints.names(&leader.name, &leader.namespace),
+        lifetimes: tls.lifetimes(),
+        live,
+        metrics,
+        trust: tell_trust,
+    });
+    let followed = secret.clone();
+    tasks.spawn(async move { keep("certificates", || followed.follow()).await });
+    Certificates { trust, secret: Some(secret) }
+}
+
+/// The `ca.crt` of a directory is what the API server should trust; without one that is the user's business.
+async fn follow_bundle(dir: PathBuf, trust: watch::Sender<Option<Trust>>) {
+    const EVERY: Duration = Duration::from_secs(3);
+    loop {
+        if let Ok(files) = files::read(&dir) {
+            let new = files.ca_pem.map_or(Trust::Foreign, Trust::Bundle);
+            trust.send_if_modified(|trust| {
+                let changed = trust.as_ref() != Some(&new);
+                *trust = Some(new);
+                changed
+            });
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Shows each catalog in metrics, health and log.
+async fn report(feed: Feed, health: Health, metrics: Metrics) {
+    const EVERY: Duration = Duration::from_secs(1);
+    let mut changes = feed.changes.clone();
+    let mut refused = false;
+    loop {
+        let new = tokio::time::timeout(EVERY, changes.changed()).await.is_ok();
+        match feed.progress.missing() {
+            Some(missing) => health.set(CATALOG, false, missing),
+            None if *changes.borrow() > 0 => {
+                let catalog = feed.catalog.load();
+                health.set(CATALOG, true, summary(&catalog, &feed));
+                if new {
+                    metrics.set_catalog(&catalog, SystemTime::now());
+                    refused = report_configuration(&catalog, &health, refused);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+fn summary(catalog: &Catalog, feed: &Feed) -> String {
+    let counts = catalog.counts();
+    let mut text = format!(
+        "{} networks, {} groups, {} namespaces, {} pools",
+        counts.networks, counts.groups, counts.namespaces, counts.pools
+    );
+    for (kind, trouble) in feed.progress.troubles() {
+        text = format!("{text}; {kind}: {trouble}");
+    }
+    text
+}
+
+/// Returns whether the configuration at hand is refused.
+fn report_configuration(catalog: &Catalog, health: &Health, was_refused: bool) -> bool {
+    let errors: Vec<String> = catalog.config.errors.iter().map(ToString::to_string).collect();
+    if errors.is_empty() {
+        let generation = catalog.config.generation;
+        let detail = match generation {
+            0 => "no ConfigMap, the defaults are in force".to_owned(),
+            generation => format!("generation {generation} is in force"),
+        };
+        health.note(CONFIGURATION, true, detail);
+        if was_refused {
+            info!(generation, "the configuration is in force");
+        }
+    } else {
+        let text = format!("refused, the last good one stays in force: {}", errors.join("; "));
+        if !was_refused {
+            warn!("configuration {text}");
+        }
+        health.note(CONFIGURATION, false, text);
+    }
+    !errors.is_empty()
+}
+
+async fn serve_admin(
+    endpoints: &EndpointArgs,
+    health: &Health,
+    metrics: &Metrics,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), ProcessError> {
+    for address in endpoints.admin_addresses() {
+        let admin = AdminServer::bind(address, health.clone(), metrics.clone())
+            .await
+            .map_err(|source| ProcessError::Admin { address, source })?;
+        tasks.spawn(async move {
+            if let Err(error) = admin.run(std::future::pending()).await {
+                warn!(%address, "health and metrics ended: {}", describe(&error));
+            }
+        });
+    }
+    Ok(())
+}
+
+async fn client(kubeconfig: Option<PathBuf>) -> Result<Client, ProcessError> {
+    let config = match kubeconfig {
+        Some(path) => {
+            let failed = |source| ProcessError::Kubeconfig { path: path.clone(), source: Box::new(source) };
+            let kubeconfig = Kubeconfig::read_from(&path).map_err(failed)?;
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(failed)?
+        }
+        None => Config::infer().await.map_err(|source| ProcessError::Infer(Box::new(source)))?,
+    };
+    Client::try_from(config).map_err(|source| ProcessError::Client(Box::new(source)))
+}
+
+fn endpoint(leader: &Leader, endpoints: &EndpointArgs) -> Endpoint {
+    match &endpoints.webhook_url {
+        Some(url) => Endpoint::Url(url.base.clone()),
+        None => Endpoint::Service {
+            namespace: leader.namespace.clone(),
+            name: leader.name.clone(),
+            port: endpoints.service_port,
+        },
+    }
+}
+
+/// The pod's name, so that people can see who leads, and a part that no restart repeats.
+fn identity() -> String {
+    let random = RandomState::new().build_hasher().finish();
+    let name = std::env::var("POD_NAME").unwrap_or_else(|_| format!("railweave-{}", std::process::id()));
+    format!("{name}_{random:016x}")
+}
+
+/// Turns true with the first SIGTERM or SIGINT.
+fn stop_signal() -> Result<watch::Receiver<bool>, ProcessError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ProcessError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ProcessError::Signal)?;
+    let (tell, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("told to stop");
+        tell.send_replace(true);
+        // The channel must outlive everybody who waits on it.
+        tell.closed().await;
+    });
+    Ok(stop)
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error would mean that the signal task is gone, which is as good a reason to stop.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn read(path: &Path) -> Result<String, ProcessError> {
+    std::fs::read_to_string(path).map_err(|source| ProcessError::Read { path: path.to_owned(), source })
+}
