@@ -67,6 +67,8 @@ fn main() {
         hygiene::switching_injection_on_changes_the_config_map_alone,
         hygiene::helm_lint_has_no_complaint,
         rbac::the_rights_are_those_of_the_snapshot,
+        rbac::certificates_from_outside_need_no_right_to_secrets,
+        workload::the_process_is_told_its_names,
         rbac::no_right_is_wider_than_its_use,
         values::typos_are_refused_by_name,
         values::the_default_configuration_is_the_programs_own_default,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::{env, fs};
 
-/// Every right of the default render. `UPDATE_GOLDEN=1` writes it anew, for a reviewer to read.
+/// Every right of the default render. `UPDATE_GENERATED=1` writes it anew, for a reviewer to read.
 pub(crate) fn the_rights_are_those_of_the_snapshot(helm: &Helm) {
     let objects = helm.render(&[]);
     let rules = |title: &str| pick(&objects, title)["rules"].clone();
@@ -14,11 +14,20 @@ pub(crate) fn the_rights_are_those_of_the_snapshot(helm: &Helm) {
         "Role in the release namespace": rules("Role/spiderpool-controller"),
     });
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chart/rbac.golden.json");
-    if env::var_os("UPDATE_GOLDEN").is_some() {
+    if env::var_os("UPDATE_GENERATED").is_some() {
         fs::write(&golden, serde_json::to_string_pretty(&actual).unwrap() + "\n").unwrap();
     }
     let expected: Value = serde_json::from_str(&fs::read_to_string(&golden).unwrap()).unwrap();
     assert_eq!(actual, expected, "the rights changed: {}", serde_json::to_string_pretty(&actual).unwrap());
+}
+
+/// Whoever brings the certificate as files needs no Secret to be written.
+pub(crate) fn certificates_from_outside_need_no_right_to_secrets(helm: &Helm) {
+    for method in ["certmanager", "provided"] {
+        let objects = helm.render(&["--set", &format!("spiderpoolController.tls.method={method}")]);
+        let role = pick(&objects, "Role/spiderpool-controller").to_string();
+        assert!(!role.contains("secrets"), "{method}: {role}");
+    }
 }
 
 pub(crate) fn no_right_is_wider_than_its_use(helm: &Helm) {

@@ -72,6 +72,27 @@ pub(crate) fn two_replicas_survive_drains_and_roll_outs(helm: &Helm) {
     assert_eq!(anti["podAffinityTerm"]["labelSelector"], spec["selector"]);
 }
 
+pub(crate) fn the_process_is_told_its_names(helm: &Helm) {
+    let told = |flags: &str| pod_spec(&helm.render(&["--set", flags]))["containers"][0]["args"].clone();
+    let usual = [
+        "controller",
+        "--name=spiderpool-controller",
+        "--config-map=spiderpool-config",
+        "--service-port=443",
+        "--cluster-domain=cluster.local",
+        "--log=info",
+        "--log-format=json",
+    ];
+    assert_eq!(told("spiderpoolController.replicas=2"), json!(usual));
+    let with = |more: &[&str]| json!([&usual[..], more].concat());
+    assert_eq!(told("spiderpoolController.tls.method=provided"), with(&["--tls-dir=/etc/railweave/tls"]));
+    assert_eq!(
+        told("spiderpoolController.tls.method=certmanager"),
+        with(&["--tls-dir=/etc/railweave/tls", "--cert-manager-inject=spiderpool/spiderpool-controller"])
+    );
+    assert_eq!(told("spiderpoolController.extraArgs={--drain-seconds=9}"), with(&["--drain-seconds=9"]));
+}
+
 /// The configuration is read live: a checksum of it on the pods would restart them on every edit.
 pub(crate) fn no_annotation_restarts_the_pods(helm: &Helm) {
     let objects = helm.render(&[]);

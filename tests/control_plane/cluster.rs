@@ -117,6 +117,22 @@ impl Cluster {
         printed
     }
 
+    /// Runs a script in the root of the repository, as administrator, with kubectl and helm of this control plane.
+    pub(crate) fn shell(&self, script: &str) -> Printed {
+        let folders =
+            ["kubectl", "helm"].map(|name| tool(name).parent().expect("it is in a folder").to_owned());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&path)));
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", script])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("PATH", path.expect("no folder has a colon in its name"))
+            .output()
+            .expect("bash runs");
+        output.into()
+    }
+
     /// Writes a kubeconfig of a service account, which has the rights that RBAC gives it and no others.
     pub(crate) fn service_account(&self, namespace: &str, name: &str) -> PathBuf {
         let token = self.kubectl_ok(&["create", "token", name, "--namespace", namespace], "").out;

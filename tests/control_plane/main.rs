@@ -13,6 +13,7 @@
 mod cluster;
 mod control_plane;
 mod crds;
+mod documents;
 mod schema_rules;
 
 use std::future::Future;
@@ -40,6 +41,8 @@ fn trials() -> Vec<Trial> {
         crds::objects_of_spiderpool_are_accepted,
         crds::schemas_refuse_what_is_wrong_by_itself,
         schema_rules::every_case_is_decided_as_written,
+        documents::of_operation_and_security_work,
+        documents::of_an_earlier_installation_are_taken_over,
     ]
 }
 

@@ -1,0 +1,89 @@
+//! The commands of `docs/operations.md` and `docs/security.md`, run as a person would, in their order.
+//!
+//! A block marked `sh` runs. One marked `sh pods` needs pods that a kubelet runs: only its syntax is checked.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::cluster::{Cluster, Components};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+struct Block {
+    section: String,
+    script: String,
+    needs_pods: bool,
+}
+
+fn blocks(document: &str) -> Vec<Block> {
+    let text = std::fs::read_to_string(Path::new(ROOT).join("docs").join(document)).unwrap();
+    let (mut section, mut open) = (String::new(), None);
+    let mut blocks = Vec::new();
+    for line in text.lines() {
+        match (&mut open, line) {
+            (None, "```sh" | "```sh pods") => {
+                let needs_pods = line.ends_with("pods");
+                open = Some(Block { section: section.clone(), script: String::new(), needs_pods });
+            }
+            (Some(_), "```") => blocks.extend(open.take()),
+            (Some(block), line) => {
+                block.script.push_str(line);
+                block.script.push('\n');
+            }
+            (None, line) if line.starts_with("## ") => section = line[3..].to_owned(),
+            (None, _) => {}
+        }
+    }
+    blocks
+}
+
+fn run(cluster: &Cluster, document: &str, block: &Block) {
+    if block.needs_pods {
+        let parsed = Command::new("bash").args(["-n", "-c", &block.script]).status();
+        assert!(parsed.is_ok_and(|status| status.success()), "{document}:\n{}", block.script);
+        return;
+    }
+    let printed = cluster.shell(&block.script);
+    assert!(printed.ok, "{document}, {}:\n{}\n{}", block.section, block.script, printed.err);
+}
+
+/// All of the page; before its last section, all of the other page.
+pub(crate) async fn of_operation_and_security_work() {
+    let cluster = Cluster::start("documents", Components::Api).await;
+    let (removal, operation): (Vec<_>, Vec<_>) =
+        blocks("operations.md").into_iter().partition(|block| block.section == "Uninstall");
+    assert!(operation.len() >= 15 && removal.len() >= 2, "the page has lost its commands");
+    for block in &operation {
+        run(&cluster, "operations.md", block);
+    }
+    let security = blocks("security.md");
+    assert!(!security.is_empty(), "the page has lost its commands");
+    for block in &security {
+        run(&cluster, "security.md", block);
+    }
+    for block in &removal {
+        run(&cluster, "operations.md", block);
+    }
+    let kept = cluster.kubectl_ok(&["get", "crd", "-o", "name"], "").out;
+    assert_eq!(kept.lines().count(), 6, "pools and networks outlive the release: {kept}");
+    let namespace = ["-n", "spiderpool", "get", "deployment,service,configmap,role", "-o", "name"];
+    let left = cluster.kubectl_ok(&namespace, "").out;
+    assert!(!left.contains("spiderpool-c"), "left behind: {left}");
+}
+
+/// What the page says of definitions that are there already, and of edits that helm does not know.
+pub(crate) async fn of_an_earlier_installation_are_taken_over() {
+    let cluster = Cluster::start("take-over", Components::Api).await;
+    let install = "helm upgrade --install spiderpool charts/railweave -n spiderpool --create-namespace";
+    assert!(cluster.shell("kubectl apply --server-side -f manifests/crds").ok);
+    let refused = cluster.shell(install);
+    assert!(!refused.ok && refused.err.contains("invalid ownership metadata"), "{}", refused.err);
+    let taken = cluster.shell(&format!("{install} --take-ownership"));
+    assert!(taken.ok, "{}", taken.err);
+
+    let edit = r#"kubectl -n spiderpool patch configmap spiderpool-config -p '{"data":{"conf.yml":"enableIPv4: 7"}}'"#;
+    assert!(cluster.shell(edit).ok);
+    assert!(cluster.shell("helm upgrade spiderpool charts/railweave -n spiderpool --reuse-values").ok);
+    let config = cluster.get(&["configmap", "spiderpool-config", "-n", "spiderpool"]);
+    assert!(config["data"]["conf.yml"].as_str().unwrap().starts_with("enableIPv4: true\n"), "{config}");
+}
