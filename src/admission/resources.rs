@@ -9,7 +9,7 @@ use super::review::{Answer, ReviewRequest, read};
 use crate::api::{GROUP, Kind};
 use crate::catalog::Catalog;
 use crate::reason::Reason;
-use crate::rules::{self, Context, FieldError, FieldErrorKind, Notice, NoticeKind, Operation};
+use crate::rules::{self, Context, FieldError, Notice, Operation};
 
 type Request<'a> = ReviewRequest<'a, &'a RawValue>;
 
@@ -33,15 +33,15 @@ pub(super) fn mutate(kind: Kind, body: &[u8], catalog: &Catalog, id: RequestId) 
     let mut after = before.clone();
     let notices = rules::normalise(kind, &mut after, old.as_ref(), &context(catalog));
     let name = name(&request, &after);
-    let answer = if catalog.settings.strict && notices.iter().any(mended) {
-        let errors = notices.iter().filter(|notice| mended(notice)).map(refused).collect::<Vec<_>>();
-        refuse(&request, kind, &name, Reason::DeprecatedSpelling, &errors, &[], id)
-    } else {
+    let errors = if catalog.settings.strict { rules::strict_errors(&notices) } else { Vec::new() };
+    let answer = if errors.is_empty() {
         let warnings = warnings(&notices);
         match diff(&before, &after) {
             Some(patch) => Answer::patch(&request, Reason::Normalised, &patch, &warnings),
             None => Answer::allow(&request, Reason::Valid, &warnings),
         }
+    } else {
+        refuse(&request, kind, &name, Reason::DeprecatedSpelling, &errors, &[], id)
     };
     answer.named(|| name)
 }
@@ -95,20 +95,6 @@ fn name(request: &Request<'_>, object: &Value) -> String {
     let metadata = &object["metadata"];
     let candidates = [Some(&*request.name), metadata["name"].as_str(), metadata["generateName"].as_str()];
     candidates.into_iter().flatten().find(|name| !name.is_empty()).unwrap_or_default().to_owned()
-}
-
-fn mended(notice: &Notice) -> bool {
-    notice.kind == NoticeKind::Mended
-}
-
-/// The same text as the warning, as an error: strict configurations refuse what others mend.
-fn refused(notice: &Notice) -> FieldError {
-    FieldError {
-        kind: FieldErrorKind::Forbidden,
-        field: notice.field.clone(),
-        value: None,
-        detail: notice.message.clone(),
-    }
 }
 
 fn warnings(notices: &[Notice]) -> Vec<String> {

@@ -16,8 +16,10 @@ const LARGEST_MTU: i64 = 65_535;
 /// Brings a `SpiderCoordinator` into canonical form.
 pub(super) fn normalise(object: &mut Value) -> Vec<Notice> {
     let mut notices = Vec::new();
+    let terminating = super::terminating(object);
     strip_finalizer(object, &mut notices);
-    if let Some(spec) = object.get_mut("spec") {
+    // Whoever removes the last finalizer must not be refused for a spelling.
+    if let Some(spec) = object.get_mut("spec").filter(|_| !terminating) {
         normalise_spec(spec, "spec", &mut notices);
     }
     notices

@@ -46,6 +46,9 @@ impl Network<'_> {
 /// Brings a `SpiderMultusConfig` into canonical form.
 pub(super) fn normalise(object: &mut Value, old: Option<&Value>) -> Vec<Notice> {
     let mut notices = Vec::new();
+    if terminating(object) {
+        return notices;
+    }
     if let Some(old) = old {
         groups::drop_mirrored_labels(object, old, &mut notices);
     }

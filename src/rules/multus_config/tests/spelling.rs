@@ -129,5 +129,7 @@ fn what_was_stored_before_a_rule_came_can_still_be_labelled() {
     new["spec"]["sriov"]["mtu"] = json!(9000);
     assert_eq!(check(Operation::Update, &new, Some(&old)).errors.len(), 1);
     new["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    new["spec"]["sriov"]["enableRdma"] = json!(true);
+    assert_eq!(mend(&mut new, Some(&old)), []);
     assert_eq!(check(Operation::Update, &new, Some(&old)), Findings::default());
 }
