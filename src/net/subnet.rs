@@ -85,6 +85,12 @@ impl Subnet {
         self.range().intersect(other.range()).is_some()
     }
 
+    /// The narrower of two that overlap: what they have in common.
+    #[must_use]
+    pub fn intersect(self, other: Self) -> Option<Self> {
+        self.overlaps(other).then(|| if self.prefix() < other.prefix() { other } else { self })
+    }
+
     /// Every wider subnet that contains it, narrowest first.
     pub fn supernets(self) -> impl Iterator<Item = Self> {
         successors(self.0.supernet(), IpNet::supernet).map(Self)
@@ -186,6 +192,7 @@ mod tests {
             for (x, y) in [(subnet(a, p), subnet(b, q)), (subnet(a, p), subnet(a ^ (b >> 16), q))] {
                 let contained = x == y || x.supernets().any(|net| net == y) || y.supernets().any(|net| net == x);
                 prop_assert_eq!(x.overlaps(y), contained);
+                prop_assert_eq!(x.intersect(y).map(Subnet::range), x.range().intersect(y.range()));
                 prop_assert_eq!(x.to_string().parse(), Ok(x));
             }
         }

@@ -95,11 +95,14 @@ pub(super) fn unreadable(object: &Value, kind: Kind, field: &str, reason: &str) 
 
 /// Deleting an object whose addresses are in use, where the configuration refuses that.
 pub(super) fn delete(object: &Value, holders: &str, context: &Context<'_>) -> Option<FieldError> {
-    let count = object["status"]["allocatedIPCount"].as_i64().unwrap_or_default();
+    let counted = object["status"]["allocatedIPCount"].as_u64().unwrap_or_default();
+    // Whoever counts may lag behind the records, or not have counted yet.
+    let recorded = records(object).map_or(0, |records| records.len() as u64);
+    let count = counted.max(recorded);
     (context.settings.refuse_delete_in_use && count > 0).then(|| {
         FieldError::forbidden(
             "status.allocatedIPCount",
-            format!("{count} addresses are in use; delete the {holders} that have them first"),
+            format!("addresses in use: {count}; delete the {holders} that have them first"),
         )
     })
 }

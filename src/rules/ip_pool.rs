@@ -122,21 +122,18 @@ fn check_addresses(
 
 /// Pools whose subnets overlap must have the same subnet.
 fn foreign_subnets(name: &str, subnet: Subnet, context: &Context<'_>) -> Vec<FieldError> {
-    let mut others: BTreeMap<Subnet, Vec<&str>> = BTreeMap::new();
-    for (theirs, pool) in context.peers.pools_over(subnet).filter(|(_, pool)| pool.facts.name != name) {
-        others.entry(theirs).or_default().push(&pool.facts.name);
-    }
     let error = |(theirs, names): (Subnet, Vec<&str>)| {
-        let common = if theirs.prefix() > subnet.prefix() { theirs } else { subnet };
+        let others: Vec<&str> = names.into_iter().filter(|other| *other != name).collect();
+        let common = theirs.intersect(subnet).filter(|_| !others.is_empty())?;
         let detail = format!(
             "overlaps subnet {theirs} of SpiderIPPool {} in {}; use the same subnet with other ips, \
              or one that does not overlap",
-            few(names),
+            few(others),
             common.range()
         );
-        FieldError::invalid("spec.subnet", subnet, detail)
+        Some(FieldError::invalid("spec.subnet", subnet, detail))
     };
-    others.into_iter().map(error).collect()
+    context.peers.pools_over(subnet).into_iter().filter_map(error).collect()
 }
 
 /// No two pools hand out the same address.

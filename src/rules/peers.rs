@@ -47,6 +47,12 @@ struct PoolGroup {
     spans: Spans,
 }
 
+impl PoolGroup {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.pools.iter().map(|pool| pool.facts.name.as_str())
+    }
+}
+
 /// A subnet whose addresses could be read.
 #[derive(Clone, Debug)]
 pub(super) struct IndexedSubnet {
@@ -164,10 +170,10 @@ impl Peers {
         self.subnet_index.overlapping(subnet).flat_map(|(_, indexed)| indexed)
     }
 
-    /// Pools whose subnet is another than `subnet`, but overlaps it.
-    pub(super) fn pools_over(&self, subnet: Subnet) -> impl Iterator<Item = (Subnet, &IndexedPool)> {
-        let other = self.pool_index.overlapping(subnet).filter(move |(theirs, _)| *theirs != subnet);
-        other.flat_map(|(theirs, group)| group.pools.iter().map(move |pool| (theirs, pool)))
+    /// Names of pools whose subnet is another than `subnet`, but overlaps it; by their subnet.
+    pub(super) fn pools_over(&self, subnet: Subnet) -> BTreeMap<Subnet, Vec<&str>> {
+        let other = self.pool_index.overlapping(subnet).filter(|(theirs, _)| *theirs != subnet);
+        other.map(|(theirs, group)| (theirs, group.names().collect())).collect()
     }
 
     /// Pools of exactly this subnet.

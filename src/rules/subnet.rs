@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::addresses::{self, Addresses, Written, frozen};
 use super::listing::few;
+use super::peers::IndexedSubnet;
 use super::{
     Context, FieldError, Findings, Notice, Operation, in_use, metadata, shape, spelling, terminating,
 };
@@ -102,35 +103,31 @@ fn update(
 /// No two subnets share an address; not even two with the same subnet, or a pool would have two owners.
 fn overlapping_subnets(name: &str, subnet: Subnet, context: &Context<'_>) -> Vec<FieldError> {
     let others = context.peers.subnets_over(subnet).filter(|other| other.facts.name != name);
-    let error = |other: &super::peers::IndexedSubnet| {
-        let common = if other.subnet.prefix() > subnet.prefix() { other.subnet } else { subnet };
+    let error = |other: &IndexedSubnet| {
+        let common = other.subnet.intersect(subnet)?;
         let detail = format!(
             "overlaps subnet {} of SpiderSubnet {} in {}; choose one that does not",
             other.subnet,
             other.facts.name,
             common.range()
         );
-        FieldError::invalid("spec.subnet", subnet, detail)
+        Some(FieldError::invalid("spec.subnet", subnet, detail))
     };
-    others.map(error).collect()
+    others.filter_map(error).collect()
 }
 
 /// Pools in the subnet's addresses have exactly its subnet, so that it can control them.
 fn foreign_pools(subnet: Subnet, context: &Context<'_>) -> Vec<FieldError> {
-    let mut others: BTreeMap<Subnet, Vec<&str>> = BTreeMap::new();
-    for (theirs, pool) in context.peers.pools_over(subnet) {
-        others.entry(theirs).or_default().push(&pool.facts.name);
-    }
     let error = |(theirs, names): (Subnet, Vec<&str>)| {
-        let common = if theirs.prefix() > subnet.prefix() { theirs } else { subnet };
+        let common = theirs.intersect(subnet)?;
         let detail = format!(
             "overlaps subnet {theirs} of SpiderIPPool {} in {}; give both the same subnet",
             few(names),
             common.range()
         );
-        FieldError::invalid("spec.subnet", subnet, detail)
+        Some(FieldError::invalid("spec.subnet", subnet, detail))
     };
-    others.into_iter().map(error).collect()
+    context.peers.pools_over(subnet).into_iter().filter_map(error).collect()
 }
 
 /// What pools have and a new subnet lacks.

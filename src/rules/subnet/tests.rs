@@ -188,7 +188,7 @@ fn a_subnet_in_use_is_not_deleted_where_the_configuration_says_so() {
     let cluster = Cluster::default().set(|settings| settings.refuse_delete_in_use = true);
     assert_eq!(
         cluster.delete(Kind::Subnet, &old),
-        ["status.allocatedIPCount: Forbidden: 7 addresses are in use; delete the pools that have them first"]
+        ["status.allocatedIPCount: Forbidden: addresses in use: 7; delete the pools that have them first"]
     );
     assert_eq!(Cluster::default().delete(Kind::Subnet, &old), Vec::<String>::new());
     let old = with(old, json!({"metadata": {"deletionTimestamp": "2025-01-01T00:00:00Z"}}));

@@ -153,7 +153,13 @@ fn deleting_a_pool_in_use_is_refused_where_the_configuration_says_so() {
     let cluster = Cluster::default().set(|settings| settings.refuse_delete_in_use = true);
     assert_eq!(
         cluster.delete(Kind::IpPool, &pool),
-        ["status.allocatedIPCount: Forbidden: 3 addresses are in use; delete the pods that have them first"]
+        ["status.allocatedIPCount: Forbidden: addresses in use: 3; delete the pods that have them first"]
+    );
+    let uncounted =
+        json!({"status": {"allocatedIPCount": null, "allocatedIPs": "{\"172.16.0.1\": {\"pod\": \"a/b\"}}"}});
+    assert_eq!(
+        cluster.delete(Kind::IpPool, &with(pool.clone(), uncounted)),
+        ["status.allocatedIPCount: Forbidden: addresses in use: 1; delete the pods that have them first"]
     );
     let empty = with(pool, json!({"status": {"allocatedIPCount": 0}}));
     assert_eq!(cluster.delete(Kind::IpPool, &empty), Vec::<String>::new());
