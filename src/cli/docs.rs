@@ -23,7 +23,7 @@ impl Docs {
 /// `docs/cli.md`
 #[must_use]
 pub fn markdown() -> String {
-    let mut command = super::Cli::command().term_width(100).disable_help_subcommand(true);
+    let mut command = timeless(super::Cli::command()).term_width(100);
     command.build();
     let mut text = String::from(
         "# Command line\n\n\
@@ -44,10 +44,27 @@ pub fn markdown() -> String {
         let _ = writeln!(text, "| [`{0}`](#railweave-{0}) | {about} |", verb.get_name());
     }
     for verb in verbs {
-        let name = verb.get_name().to_owned();
-        let help = verb.render_long_help().to_string();
-        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-        let _ = write!(text, "\n## railweave {name}\n\n```text\n{}\n```\n", help.join("\n").trim_end());
+        section(verb, "railweave", 2, &mut text);
     }
     text
+}
+
+/// Without what depends on who generates it: the environment's values, and the verb `help`.
+fn timeless(command: Command) -> Command {
+    command
+        .disable_help_subcommand(true)
+        .mut_args(|argument| argument.hide_env_values(true))
+        .mut_subcommands(timeless)
+}
+
+fn section(command: &mut Command, parent: &str, level: usize, text: &mut String) {
+    let name = format!("{parent} {}", command.get_name());
+    let help = command.render_long_help().to_string();
+    let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+    let (marks, help) = ("#".repeat(level), help.join("\n"));
+    // Writing to a string cannot fail.
+    let _ = write!(text, "\n{marks} {name}\n\n```text\n{}\n```\n", help.trim_end());
+    for inner in command.get_subcommands_mut() {
+        section(inner, &name, level + 1, text);
+    }
 }

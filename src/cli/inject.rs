@@ -141,7 +141,7 @@ fn inject_object(
         }
         match &judgement.outcome.decision {
             Decision::Deny(denial) => {
-                console.error(format_args!("{at}: {}", denial.message))?;
+                console.error(format_args!("{at}: {}: {}", denial.reason, denial.message))?;
                 progress.denied = true;
             }
             Decision::Inject(plan) => {

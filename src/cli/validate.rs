@@ -200,7 +200,8 @@ fn check_pods(manifest: &Manifest, cluster: &Cluster, report: &mut ObjectReport)
             report.warning(Finding::new(manifest, &field, None, warning));
         }
         if let Decision::Deny(denial) = outcome.decision {
-            report.error(Finding::new(manifest, &field, Some(denial.reason.code()), denial.message));
+            let message = format!("{}: {}", denial.reason, denial.message);
+            report.error(Finding::new(manifest, &field, Some(denial.reason.code()), message));
         }
     }
     Ok(())
