@@ -119,7 +119,7 @@ fn announce(server: &LocalServer, certs: &Path, console: &mut Console) -> Result
     if group.is_none() {
         console.warning("no network in the catalog belongs to a group, so no pod can be injected")?;
     }
-    let (mode, group) = group.unwrap_or((Mode::Rdma, "rdma-network".to_owned()));
+    let (mode, group) = group.unwrap_or_else(|| (Mode::Rdma, "rdma-network".to_owned()));
     console.line("\nTry it: a pod that asks for the rails of a group\n")?;
     console.line(format_args!("{}\n", curl(address, &ca, mode, &group)))?;
     console.flush()?;

@@ -283,7 +283,8 @@ mod tests {
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for level in 1..9 {
             let alias = format!("*a{}", level - 1);
-            bomb += &format!("a{level}: &a{level} [{}]\n", vec![alias; 10].join(", "));
+            let line = format!("a{level}: &a{level} [{}]\n", vec![alias; 10].join(", "));
+            bomb.push_str(&line);
         }
         assert!(error(&bomb).reason.contains("aliases expand"), "{}", error(&bomb));
         assert!(parse(&"[".repeat(10_000), 1).is_err());
