@@ -5,11 +5,13 @@
 //! shape each rule:
 //!
 //! * **Cost.** The API server estimates each expression from `maxItems` and `maxLength` (10 million units at
-//!   most) and stops it at run time after 1 million, so every list and string that a rule walks is bounded,
-//!   and rules over `ips` stay below 100 units for each of [`RANGES`] ranges.
+//!   most) and stops it at run time after 1 million, so every list and string that a rule walks is bounded.
+//!   Real time is the tighter bound: one element of a long list costs it about 0.1 ms of CPU in a rule over the
+//!   list, a tenth of that in a rule of the element. Rules over `ips` therefore skip lists that an update
+//!   leaves alone (a status write is such an update), and leave long ones to the webhook.
 //! * **Ratcheting.** An object stored before the rule existed keeps what it has as long as that value is
-//!   not edited; therefore a rule sits on the smallest value it can judge, and is total: an expression that
-//!   fails to evaluate (bad index, unparsable address) refuses even what is not edited.
+//!   not edited; therefore a rule sits on the smallest value it can judge or compares with `oldSelf`, and is
+//!   written so that it evaluates: an error (bad index, unparsable address) would refuse even what is not edited.
 //! * **Order.** Rules run after the mutating webhook, so they know canonical spellings only and name the
 //!   canonical place when a deprecated one gets through.
 //!
