@@ -5,6 +5,7 @@
 //! [`crate::rules`] wants to see what was written in order to explain what is wrong with it.
 //! Read [`Kind`] first, then [`SpiderMultusConfigSpec`]. This folder does no I/O and knows no clock.
 
+mod blocks;
 mod coordinator;
 mod crd;
 mod endpoint;
@@ -18,14 +19,15 @@ pub mod settings;
 mod shared;
 mod subnet;
 
+pub use blocks::{
+    BondConfig, IbSriovConfig, IpoibConfig, IpvlanConfig, MacvlanConfig, OvsConfig, OvsTrunk, Pools,
+    SriovConfig, VlanConfig,
+};
 pub use coordinator::{CoordinatorSpec, SpiderCoordinator, SpiderCoordinatorStatus};
 pub use endpoint::{AllocationDetail, SpiderEndpoint, SpiderEndpointStatus, WorkloadAllocation};
 pub use ip_pool::{SpiderIPPool, SpiderIPPoolSpec, SpiderIPPoolStatus};
 pub use kind::{GROUP, Kind, VERSION};
-pub use multus_config::{
-    BondConfig, CniType, IbSriovConfig, IpoibConfig, IpvlanConfig, MacvlanConfig, OvsConfig, OvsTrunk, Pools,
-    SpiderMultusConfig, SpiderMultusConfigSpec, SriovConfig, VlanConfig,
-};
+pub use multus_config::{CniType, SpiderMultusConfig, SpiderMultusConfigSpec};
 pub use reserved_ip::{SpiderReservedIP, SpiderReservedIPSpec};
 pub use shared::{Condition, IntOrString, Route};
 pub use subnet::{SpiderSubnet, SpiderSubnetSpec, SpiderSubnetStatus};

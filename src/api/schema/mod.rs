@@ -17,6 +17,9 @@
 //!
 //! Read [`Rule`] first, then [`addresses`].
 
+#[macro_use]
+mod fragments;
+
 pub(super) mod addresses;
 pub(super) mod coordinator;
 pub(super) mod network;
@@ -45,7 +48,8 @@ const NAME: u32 = 253;
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Rule {
-    rule: &'static str,
+    #[serde(rename = "rule")]
+    expression: &'static str,
     message: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -57,8 +61,8 @@ pub(super) struct Rule {
 
 impl Rule {
     /// A CEL expression that must be true, and what is told when it is not.
-    pub(super) const fn new(rule: &'static str, message: &'static str) -> Self {
-        Self { rule, message, reason: None, field_path: None, optional_old_self: None }
+    pub(super) const fn new(expression: &'static str, message: &'static str) -> Self {
+        Self { expression, message, reason: None, field_path: None, optional_old_self: None }
     }
 
     /// The field to blame, relative to where the rule stands: `.gateway`.
