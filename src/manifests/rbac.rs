@@ -19,7 +19,8 @@ pub fn rbac(options: RbacOptions<'_>) -> String {
     let RbacOptions { name, namespace, config_map } = options;
     let mut text = String::new();
     for line in TEMPLATE.lines() {
-        if line.starts_with("{{- $name") {
+        // The conditions hold with the chart's own values, which are meant here.
+        if ["{{- $name", "{{- if ", "{{- end }}"].iter().any(|start| line.trim_start().starts_with(start)) {
             continue;
         }
         if line.contains("include \"railweave.metadata\"") {

@@ -71,7 +71,8 @@ impl Helm {
     }
 }
 
-fn objects(rendered: &str) -> Vec<Value> {
+/// The documents of a YAML stream, without empty ones.
+pub(crate) fn objects(rendered: &str) -> Vec<Value> {
     format!("\n{rendered}")
         .split("\n---\n")
         .map(|document| {

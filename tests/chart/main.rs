@@ -69,6 +69,8 @@ fn main() {
         rbac::the_rights_are_those_of_the_snapshot,
         rbac::certificates_from_outside_need_no_right_to_secrets,
         workload::the_process_is_told_its_names,
+        rbac::the_program_prints_the_same_rights,
+        workload::the_program_takes_every_argument,
         rbac::no_right_is_wider_than_its_use,
         values::typos_are_refused_by_name,
         values::the_default_configuration_is_the_programs_own_default,

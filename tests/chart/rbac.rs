@@ -1,8 +1,9 @@
 //! The rights of the controller: a snapshot, and what may never be among them.
 
-use crate::helm::{Helm, pick};
+use crate::helm::{Helm, objects, pick, title};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::process::Command;
 use std::{env, fs};
 
 /// Every right of the default render. `UPDATE_GENERATED=1` writes it anew, for a reviewer to read.
@@ -19,6 +20,24 @@ pub(crate) fn the_rights_are_those_of_the_snapshot(helm: &Helm) {
     }
     let expected: Value = serde_json::from_str(&fs::read_to_string(&golden).unwrap()).unwrap();
     assert_eq!(actual, expected, "the rights changed: {}", serde_json::to_string_pretty(&actual).unwrap());
+}
+
+/// `railweave manifests rbac` is for those who install without helm: they must get the same rights.
+pub(crate) fn the_program_prints_the_same_rights(helm: &Helm) {
+    let output = Command::new(env!("CARGO_BIN_EXE_railweave"))
+        .args(["manifests", "rbac", "--release-namespace", "spiderpool"])
+        .output()
+        .unwrap();
+    let printed = objects(&String::from_utf8(output.stdout).unwrap());
+    let rendered = helm.render(&[]);
+    for printed in &printed {
+        let rendered = pick(&rendered, &title(printed));
+        for field in ["rules", "roleRef", "subjects"] {
+            assert_eq!(printed.get(field), rendered.get(field), "{}", title(printed));
+        }
+    }
+    let kinds: Vec<&Value> = printed.iter().map(|object| &object["kind"]).collect();
+    assert_eq!(kinds, ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]);
 }
 
 /// Whoever brings the certificate as files needs no Secret to be written.
