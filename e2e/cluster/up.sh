@@ -45,7 +45,10 @@ define kube-apiserver "$bin/kube-apiserver" --etcd-servers="http://127.0.0.1:$et
   --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=Node,RBAC --allow-privileged=true \
   --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" --client-ca-file="$pki/ca.crt" \
   --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$pki/accounts.pub" \
-  --service-account-signing-key-file="$pki/accounts.key" ${APISERVER_ARGS:-}
+  --service-account-signing-key-file="$pki/accounts.key" \
+  --requestheader-client-ca-file="$pki/ca.crt" --requestheader-allowed-names=front-proxy \
+  --requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group \
+  --requestheader-extra-headers-prefix=X-Remote-Extra- ${APISERVER_ARGS:-}
 
 launch etcd
 launch kube-apiserver

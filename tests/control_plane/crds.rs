@@ -42,6 +42,28 @@ fn apply_definitions(cluster: &Cluster) {
     cluster.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], "");
 }
 
+pub(crate) async fn examples_are_canonical() {
+    let cluster = Cluster::start("crds-examples", Components::Api).await;
+    apply_definitions(&cluster);
+    let namespaces_only = cluster.kubectl_ok(&["get", "crd", "-o", "name"], "").out;
+    let kinds = ["ippools", "subnets", "reservedips", "coordinators", "endpoints", "multusconfigs"];
+    for kind in kinds {
+        assert!(
+            namespaces_only.contains(&format!("/spider{kind}.spiderpool.spidernet.io")),
+            "{namespaces_only}"
+        );
+    }
+    for (path, example) in manifests("manifests/examples") {
+        create_namespaces(&cluster, &example);
+        for dry_run in [&["--dry-run=server"][..], &[]] {
+            let arguments = [&["apply", "--validate=strict", "-f", "-"], dry_run].concat();
+            let printed = cluster.kubectl(&arguments, &example);
+            assert!(printed.ok, "{path}: {}", printed.err);
+            assert_eq!(printed.err, "", "{path}: a canonical manifest gives no warning");
+        }
+    }
+}
+
 /// Objects as Spiderpool 1.2 leaves them in etcd: defaults written out, finalizers, status, empty texts.
 pub(crate) async fn objects_of_spiderpool_are_accepted() {
     let cluster = Cluster::start("crds-stored", Components::Api).await;

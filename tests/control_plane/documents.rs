@@ -30,7 +30,7 @@ fn blocks(document: &str) -> Vec<Block> {
                 block.script.push_str(line);
                 block.script.push('\n');
             }
-            (None, line) if line.starts_with("## ") => section = line[3..].to_owned(),
+            (None, line) if line.starts_with("## ") => line[3..].clone_into(&mut section),
             (None, _) => {}
         }
     }

@@ -1,7 +1,8 @@
 //! Tests against a real etcd and kube-apiserver, with `railweave controller` running beside them.
 //!
 //! One file for each behaviour. What they share: [`cluster::Cluster`] is a control plane of its own for a test,
-//! started by the scripts of `e2e/cluster`. Every test is skipped, with the reason, where the
+//! started by the scripts of `e2e/cluster`; [`installation::Installation`] adds the custom resources, the
+//! configuration and the controller's replicas behind one URL. Every test is skipped, with the reason, where the
 //! control plane's binaries are not there.
 #![expect(
     clippy::unwrap_used,
@@ -10,13 +11,28 @@
     reason = "a test says what it waits for, and ends at the first surprise"
 )]
 
+mod aliases;
+mod availability;
+mod burst;
+mod certificates;
 mod cluster;
 mod control_plane;
 mod crds;
 mod documents;
+mod injection;
+mod installation;
+mod load;
+mod namespaces;
+mod objects;
+mod registration;
+mod reinvocation;
+mod reload;
+mod replica;
 mod schema_rules;
+mod service;
 
 use std::future::Future;
+use std::sync::{PoisonError, RwLock};
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -38,18 +54,50 @@ macro_rules! trials {
 fn trials() -> Vec<Trial> {
     trials![
         control_plane::serves_its_version_also_after_a_restart,
+        crds::examples_are_canonical,
         crds::objects_of_spiderpool_are_accepted,
         crds::schemas_refuse_what_is_wrong_by_itself,
         schema_rules::every_case_is_decided_as_written,
         documents::of_operation_and_security_work,
         documents::of_an_earlier_installation_are_taken_over,
+        registration::says_what_is_sent_and_what_is_not,
+        registration::follows_the_guides_switch,
+        aliases::of_the_guide_become_canonical,
+        aliases::are_refused_in_strict_mode,
+        injection::of_pods,
+        injection::never_asks_about_plain_pods,
+        injection::dry_run_leaves_no_trace,
+        injection::of_a_deployment,
+        namespaces::opt_in_for_their_pods,
+        namespaces::have_no_gap_after_opting_in,
+        reload::of_include_and_exclude_under_load,
+        reload::keeps_the_last_good_configuration,
+        certificates::rotate_under_load,
+        certificates::of_the_registration_are_repaired,
+        availability::of_one_replica_when_the_other_is_killed,
+        availability::through_a_rolling_restart,
+        availability::of_plain_pods_without_any_replica,
+        availability::lets_nothing_slip_through_when_it_fails_open,
+        availability::after_the_api_server_restarts,
+        reinvocation::mends_what_a_later_webhook_does,
+        burst::of_400_and_1000_pods,
     ]
 }
+
+/// Held for reading by tests that run beside others, for writing by those that need the machine to themselves.
+static MACHINE: RwLock<()> = RwLock::new(());
 
 fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn() -> F) -> Trial {
     Trial::ignorable_test(name, move || {
         if let Some(reason) = cluster::missing() {
             return Ok(Completion::ignored_with(reason));
+        }
+        // A test that panicked has nothing to do with the next one.
+        let (_alone, _beside);
+        if name.starts_with("burst::") {
+            _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+        } else {
+            _beside = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
         }
         eprintln!("{name}: begins");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

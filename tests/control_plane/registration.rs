@@ -1,0 +1,94 @@
+//! What the API server is told, and that the guide's way of switching injection on is all it takes.
+
+use serde_json::Value;
+
+use crate::installation::{CHART, CONTROLLER, Installation, NAMESPACE, Options};
+use crate::objects::{assert_injected, opted_in_pod};
+
+fn entries(installation: &Installation, kind: &str) -> Vec<Value> {
+    installation.cluster.get(&[kind, CONTROLLER])["webhooks"].as_array().cloned().unwrap_or_default()
+}
+
+fn names(entries: &[Value]) -> Vec<&str> {
+    entries.iter().filter_map(|entry| entry["name"].as_str()).collect()
+}
+
+const RESOURCES: [&str; 5] =
+    ["spiderippool", "spidersubnet", "spiderreservedip", "spidercoordinator", "spidermultusconfig"];
+
+pub(crate) async fn says_what_is_sent_and_what_is_not() {
+    let installation = Installation::start("registration", Options::default()).await;
+    let mutating = entries(&installation, "mutatingwebhookconfiguration");
+    let resources = RESOURCES.map(|kind| format!("{kind}.spiderpool.spidernet.io"));
+    let mut expected =
+        vec!["pods.spiderpool.spidernet.io".to_owned(), "namespace-pods.spiderpool.spidernet.io".to_owned()];
+    expected.extend(resources.clone());
+    assert_eq!(names(&mutating), expected);
+    let validating = entries(&installation, "validatingwebhookconfiguration");
+    assert_eq!(names(&validating), resources);
+
+    for entry in mutating.iter().chain(&validating) {
+        assert_eq!(entry["failurePolicy"], "Fail", "{entry}");
+        assert_eq!(entry["timeoutSeconds"], 5, "{entry}");
+        assert_eq!(entry["sideEffects"], "None", "{entry}");
+        let url = entry["clientConfig"]["url"].as_str().unwrap();
+        assert!(url.starts_with(&format!("{}/", installation.service.url())), "{url}");
+    }
+    for entry in &mutating[..2] {
+        assert_eq!(entry["reinvocationPolicy"], "IfNeeded");
+        assert!(!entry["matchConditions"].as_array().unwrap().is_empty());
+        let selector = entry["namespaceSelector"]["matchExpressions"][0].clone();
+        assert_eq!(selector["operator"], "NotIn");
+        for out in ["kube-system", NAMESPACE] {
+            assert!(selector["values"].as_array().unwrap().contains(&out.into()), "{selector}");
+        }
+    }
+    let policy = installation.cluster.get(&["validatingadmissionpolicy", CONTROLLER]);
+    assert!(
+        policy["status"]["typeChecking"]["expressionWarnings"].is_null(),
+        "the API server warns of the policy's expressions: {}",
+        policy["status"]
+    );
+}
+
+/// `helm upgrade --reuse-values --set ...enabled=true`, as the guide says, without a restart of anything.
+pub(crate) async fn follows_the_guides_switch() {
+    let values = ["spiderpoolController.podResourceInject.enabled=false"];
+    let options = Options { values: &values, ..Options::default() };
+    let installation = Installation::start("switch", options).await;
+    let mutating = entries(&installation, "mutatingwebhookconfiguration");
+    assert!(!names(&mutating).iter().any(|name| name.contains("pods")), "{:?}", names(&mutating));
+    assert!(installation.leaves_plain("default").await);
+
+    installation.cluster.helm_ok(&[
+        "upgrade",
+        "--install",
+        "spiderpool",
+        CHART,
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--reuse-values",
+        "--set",
+        "spiderpoolController.podResourceInject.enabled=true",
+    ]);
+    let installation = installation.with_rails(2).await;
+    assert_injected(&installation.try_pod("default", &opted_in_pod()).await.unwrap(), 2, 0);
+
+    installation.cluster.helm_ok(&[
+        "upgrade",
+        "spiderpool",
+        CHART,
+        "--namespace",
+        NAMESPACE,
+        "--reuse-values",
+        "--set",
+        "spiderpoolController.podResourceInject.enabled=false",
+    ]);
+    installation.wait_for("injection to be off", || installation.leaves_plain("default")).await;
+    installation
+        .wait_for("the policy to be removed", || async {
+            !installation.cluster.kubectl(&["get", "validatingadmissionpolicy", CONTROLLER], "").ok
+        })
+        .await;
+}

@@ -1,0 +1,123 @@
+//! One `railweave controller`, as a process beside the control plane.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::service::{Endpoint, http_get};
+
+/// A running replica. Dropping it kills it.
+pub(crate) struct Replica {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    pub(crate) endpoint: Endpoint,
+}
+
+impl Replica {
+    /// Starts a replica that says `name` in its log file's name and as holder of the lease.
+    pub(crate) fn start(
+        name: &str,
+        kubeconfig: &Path,
+        logs: &Path,
+        webhook_url: &str,
+        flags: &[&str],
+    ) -> Self {
+        let endpoint = Endpoint { webhook: free_port(), admin: free_port() };
+        let log = logs.join(format!("{name}.log"));
+        let output = File::create(&log).expect("the log folder exists");
+        let child = Command::new(env!("CARGO_BIN_EXE_railweave"))
+            .arg("controller")
+            .args(["--webhook-url", webhook_url])
+            .args(["--listen", &format!("0.0.0.0:{}", endpoint.webhook)])
+            .args(["--admin-listen", &format!("127.0.0.1:{}", endpoint.admin)])
+            .args(flags)
+            .env("KUBECONFIG", kubeconfig)
+            .env("POD_NAMESPACE", "spiderpool")
+            .env("POD_NAME", name)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a file can be shared"))
+            .stderr(output)
+            .spawn()
+            .expect("cargo built it");
+        Self { name: name.to_owned(), child, log, endpoint }
+    }
+
+    /// Waits until `/readyz` says so.
+    pub(crate) async fn ready(&mut self) {
+        let begun = Instant::now();
+        loop {
+            let answer = http_get(self.endpoint.admin, "/readyz?verbose").await;
+            if matches!(answer, Some((200, _))) {
+                return;
+            }
+            let ended = self.child.try_wait().expect("it is our child");
+            assert!(ended.is_none(), "{} ended: {ended:?}\n{}", self.name, self.log_tail());
+            assert!(
+                begun.elapsed() < Duration::from_mins(1),
+                "{} is not ready: {answer:?}\n{}",
+                self.name,
+                self.log_tail()
+            );
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// How many reviews of pods it has answered.
+    pub(crate) async fn reviewed_pods(&self) -> f64 {
+        let (_, exposed) = http_get(self.endpoint.admin, "/metrics").await.expect("it serves metrics");
+        let of_pods = |line: &&str| {
+            line.starts_with("railweave_admission_requests_total{") && line.contains(r#"webhook="pods""#)
+        };
+        let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
+        exposed.lines().filter(of_pods).filter_map(value).sum()
+    }
+
+    /// Asks it to end in order, and waits until it did.
+    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+        let signalled = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(signalled.is_ok_and(|status| status.success()), "{} is not there", self.name);
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_mins(1),
+                "{} does not end\n{}",
+                self.name,
+                self.log_tail()
+            );
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it is our child");
+        self.child.wait().expect("it is our child");
+    }
+
+    fn log_tail(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
