@@ -46,9 +46,12 @@ bench-load: ## the server under load over TLS at 1, 16 and 64 connections, besid
 	@cargo bench --bench load
 
 .PHONY: generate
-generate: ## write the generated files again (CRDs, command-line reference, metrics table)
-	@cargo build --bin railweave
-	@e2e/generate.sh
+generate: ## write the generated files again (CRDs, chart, command-line reference, metrics table)
+	@cargo run --quiet --bin railweave -- docs >target/cli.md && mv target/cli.md docs/cli.md
+	@UPDATE_GENERATED=1 cargo test --quiet --lib the_committed_page_is_the_generated_one
+	@UPDATE_GENERATED=1 cargo test --quiet --test manifests committed_crds_are_what_would_be_generated
+	@UPDATE_GENERATED=1 cargo test --quiet --test chart
+	@git status --short docs manifests charts tests/chart
 
 .PHONY: fuzz
 fuzz: ## random reviews and manifests for FUZZ_SECONDS (default 300) each: no panic, always an answer

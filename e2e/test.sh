@@ -13,7 +13,7 @@ failures=() skips=()
 step() { printf '\n== %s (at %d s)\n' "$1" $((SECONDS - begun)); }
 pass() { passed=$((passed + 1)); }
 fail() { failed=$((failed + 1)); failures+=("$1"); }
-skip() { skipped=$((skipped + 1)); skips+=("$1: $2"); echo "skipped: $2"; }
+skip() { skipped=$((skipped + 1)); skips+=("$1"$'\t'"$2"); echo "skipped: $2"; }
 
 check() { # NAME COMMAND...: one check, counted as one test
   local name=$1
@@ -59,7 +59,7 @@ rust_tests() { # ARGUMENTS of cargo test...
   read -r p f s <<<"$summary"
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   mapfile -t -O "${#failures[@]}" failures < <(sed -nE 's/^test (.*[^ ]) +\.\.\. FAILED$/\1/p' "$log")
-  mapfile -t -O "${#skips[@]}" skips < <(sed -nE 's/^test (.*[^ ]) +\.\.\. ignored,? ?(.*)$/\1: \2/p' "$log")
+  mapfile -t -O "${#skips[@]}" skips < <(sed -nE -e 's/ \((.*)\)$/, \1/' -e 's/^test (.*[^ ]) +\.\.\. ignored,? ?(.*)$/\1\t\2/p' "$log")
   # A test binary that does not compile, or dies, has no result line.
   [ $rc -eq 0 ] || [ "$f" -gt 0 ] || fail "cargo test (exit status $rc, see $log)"
 }
@@ -73,7 +73,8 @@ e2e) control_plane; rust_tests --test control_plane -- ${2:+"$2"} ;;
 esac
 
 printf '\n== summary (%d s)\n' $((SECONDS - begun))
-[ ${#skips[@]} -eq 0 ] || printf 'skipped: %s\n' "${skips[@]}"
+# Each reason once, with how many it kept from running.
+[ ${#skips[@]} -eq 0 ] || printf '%s\n' "${skips[@]}" | cut -f 2 | sort | uniq -c | sed -E 's/^ *([0-9]+) /skipped \1: /'
 [ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
 echo "total: $passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
