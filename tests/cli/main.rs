@@ -1,5 +1,12 @@
 //! The command line as people use it: the built binary, real files, exit codes, both output streams.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "outside functions marked as tests, clippy does not see that all of this is one"
+)]
+
 mod demo;
 mod explain;
 mod fix;
