@@ -9,7 +9,7 @@ use railweave::api::{Kind, SpiderIPPoolSpec};
 use railweave::rules::{Context, Operation, Peers, PoolFacts, normalise, validate};
 use serde_json::{Value, json};
 
-fn pool(spec: Value) -> Value {
+fn pool(spec: &Value) -> Value {
     json!({"apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderIPPool", "metadata": {"name": "new"}, "spec": spec})
 }
 
@@ -73,7 +73,7 @@ fn rules(criterion: &mut Criterion) {
             assert!(findings.errors.is_empty(), "{:?}", findings.errors);
             object
         };
-        let object = pool(spec);
+        let object = pool(&spec);
         criterion.bench_function(&format!("rules/pool: {name}"), |bencher| {
             bencher.iter_batched(|| object.clone(), check, BatchSize::LargeInput);
         });

@@ -125,7 +125,7 @@ mod tests {
     use crate::api::settings::Settings;
     use crate::catalog::{Identity, Objects};
 
-    fn object(deleted: bool, status: Value) -> DynamicObject {
+    fn object(deleted: bool, status: &Value) -> DynamicObject {
         let mut object =
             json!({ "metadata": { "name": "a", "finalizers": [keys::FINALIZER] }, "status": status });
         if deleted {
@@ -144,8 +144,8 @@ mod tests {
 
     #[test]
     fn only_deleted_objects_are_waited_for() {
-        assert!(is_held(&object(true, json!({}))));
-        assert!(!is_held(&object(false, json!({}))));
+        assert!(is_held(&object(true, &json!({}))));
+        assert!(!is_held(&object(false, &json!({}))));
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
             (json!({ "allocatedIPs": "not readable" }), false),
         ];
         for (status, free) in cases {
-            assert_eq!(is_free(Kind::IpPool, &object(true, status.clone()), &catalog(&[])), free, "{status}");
+            assert_eq!(is_free(Kind::IpPool, &object(true, &status), &catalog(&[])), free, "{status}");
         }
     }
 
@@ -172,10 +172,10 @@ mod tests {
             ] },
             "spec": { "subnet": "10.0.0.0/24" },
         });
-        let subnet = object(true, json!({}));
+        let subnet = object(true, &json!({}));
         assert!(!is_free(Kind::Subnet, &subnet, &catalog(&[pool])));
         assert!(is_free(Kind::Subnet, &subnet, &catalog(&[])));
-        let controlling = object(true, json!({ "controlledIPPools": r#"{"p":{"ips":[]}}"# }));
+        let controlling = object(true, &json!({ "controlledIPPools": r#"{"p":{"ips":[]}}"# }));
         assert!(!is_free(Kind::Subnet, &controlling, &catalog(&[])));
     }
 }

@@ -130,7 +130,7 @@ mod tests {
             next: Some(Authority { cert_pem: "NEXT".into(), key_pem: "NEXT KEY".into() }),
             previous: Some(Retired {
                 cert_pem: "PREVIOUS".into(),
-                until: UNIX_EPOCH + Duration::from_secs(1_767_225_600),
+                until: UNIX_EPOCH + Duration::from_secs(1_767_225_601),
             }),
         }
     }

@@ -149,11 +149,11 @@ mod tests {
 
     use super::*;
 
-    const DAY: Duration = Duration::from_secs(24 * 3600);
+    const DAY: Duration = Duration::from_hours(24);
 
     const LIFETIMES: Lifetimes = Lifetimes {
-        leaf: Duration::from_secs(90 * 24 * 3600),
-        authority: Duration::from_secs(365 * 24 * 3600),
+        leaf: Duration::from_hours(90 * 24),
+        authority: Duration::from_hours(365 * 24),
         settle: DAY,
     };
 
