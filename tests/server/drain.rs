@@ -49,6 +49,7 @@ async fn work(dial: Dial, tally: Arc<Tally>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaving_under_load_loses_no_request() {
+    const SHORTLY_BEFORE: Duration = Duration::from_millis(700);
     const KEEP_SERVING: Duration = Duration::from_millis(800);
     let fixture = Fixture::with(|setup| setup.drain.keep_serving = KEEP_SERVING).await;
     let tally = Arc::new(Tally::default());
@@ -57,7 +58,7 @@ async fn leaving_under_load_loses_no_request() {
     assert!(fixture.health.ready(), "{}", fixture.health.report());
     let health = fixture.health.clone();
     let stopped = fixture.stop();
-    tokio::time::sleep(KEEP_SERVING - Duration::from_millis(100)).await;
+    tokio::time::sleep(SHORTLY_BEFORE).await;
     assert!(!health.ready() && health.draining());
     tally.refusals_are_fine.store(true, Ordering::SeqCst);
     for worker in workers {

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::client::{Client, Dial};
 
-pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
 /// A running server with the guide's eight networks.
 pub(crate) struct Fixture {
@@ -129,7 +129,7 @@ pub(crate) fn catalog(settings: &Settings) -> Catalog {
     Catalog::compile(&objects, settings.clone(), &Identity::default())
 }
 
-/// The guide's pod, as a ReplicaSet creates it.
+/// The guide's pod, as a `ReplicaSet` creates it.
 pub(crate) fn pod() -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod",

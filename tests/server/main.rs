@@ -3,9 +3,9 @@
 //! Read [`fixture::Fixture`] and [`client::Dial`] first; each other file is one behaviour.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
-    reason = "a test ends at the first surprise"
+    clippy::print_stderr,
+    reason = "a test ends at the first surprise, and says which"
 )]
 
 mod admin;

@@ -64,7 +64,7 @@ async fn a_new_certificate_is_reported() {
     let expected = then.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
     assert!((shown - expected).abs() < 60.0, "{shown} {expected}");
 
-    let past = SystemTime::now() - Duration::from_secs(50 * 3600);
+    let past = SystemTime::now() - Duration::from_hours(50);
     let leaf = issue_leaf(&fixture.authority, &["localhost".into()], past, HOUR).unwrap();
     fixture.certificate.set(&leaf.cert_pem, &leaf.key_pem).unwrap();
     assert!(
