@@ -14,7 +14,7 @@ fn handler(criterion: &mut Criterion) {
     ];
     for (what, opted_in, variables) in cases {
         let body = support::review(opted_in, variables);
-        let name = format!("handler/{what}, {:.0} KB", body.len() as f64 / 1000.0);
+        let name = format!("handler/{what}, {} KB", (body.len() + 500) / 1000);
         criterion.bench_function(&name, |bencher| {
             bencher.iter(|| decide(Webhook::Pods, &body, &catalog, RequestId(1)));
         });

@@ -3,7 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
     reason = "outside functions marked as tests, clippy does not see that all of this is one"
 )]
 

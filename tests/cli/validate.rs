@@ -87,7 +87,7 @@ spec:
 #[test]
 fn objects_given_together_are_checked_against_each_other() {
     let folder =
-        Folder::with(&[("a.yaml", POOL), ("b.yaml", &POOL.replace("name: a", "name: b").replace("9", "5"))]);
+        Folder::with(&[("a.yaml", POOL), ("b.yaml", &POOL.replace("name: a", "name: b").replace('9', "5"))]);
     let run = railweave(&["validate", "-f", folder.path()]);
     assert_eq!(run.code, 1, "{run:?}");
     for (file, other) in [("a", "b"), ("b", "a")] {
