@@ -15,13 +15,17 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use super::certificates::Published;
+use super::error::fenced;
 use super::supervise::timed;
 use super::{ControllerError, FIELD_MANAGER, Leader};
-use crate::admission::registration::{Endpoint, FinalState, Registration, Rendered, Trust};
+use crate::admission::registration::{
+    Endpoint, FINAL_STATE_VERSION, FinalState, Registration, Rendered, Trust,
+};
+use crate::catalog::Catalog;
 use crate::sources::{Backoff, describe};
 
 /// Several triggers at once are one reconciliation.
@@ -30,6 +34,9 @@ const GATHER: Duration = Duration::from_millis(20);
 /// API servers learn of webhooks and of policies by separate watches. The policy is put in force when the
 /// webhooks it relies on surely are.
 const SETTLE: Duration = Duration::from_secs(1);
+
+/// An announced configuration is in force sooner than this.
+const ANNOUNCED: Duration = Duration::from_secs(2);
 
 /// What the registration needs to know besides the configuration.
 #[derive(Clone)]
@@ -109,6 +116,7 @@ pub(super) async fn run(leader: &Leader, registrar: &Registrar) -> Result<(), Co
     let owner = owner(leader).await?;
     let mut work = Work { leader, registrar, owner, stored: Stored::default() };
     let mut changes = leader.feed.changes.clone();
+    let mut upcoming = leader.feed.upcoming.clone();
     let mut trust = registrar.trust.clone();
     let mut events = select_all(Target::ALL.map(|target| work.events(target)));
     // The first look is a read of everything; watches only say what happened since.
@@ -123,6 +131,15 @@ pub(super) async fn run(leader: &Leader, registrar: &Registrar) -> Result<(), Co
         }
         tokio::select! {
             _ = changes.changed() => {}
+            _ = upcoming.changed() => {
+                let catalog = upcoming.borrow_and_update().clone();
+                let trust = trust.borrow().clone();
+                if let (Some(catalog), Some(trust)) = (catalog, trust) {
+                    work.prepare(&catalog, &trust).await?;
+                }
+                // It comes into force next; until then there is nothing to do.
+                let _ = timeout(ANNOUNCED, changes.changed()).await;
+            }
             _ = trust.changed() => {}
             Some(event) = events.next() => work.note(event),
         }
@@ -173,9 +190,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn reconcile(&mut self, trust: &Trust) -> Result<(), ControllerError> {
-        let catalog = self.leader.feed.catalog.load_full();
-        let desired = Registration {
+    fn render(&self, catalog: &Catalog, trust: &Trust) -> Rendered {
+        Registration {
             name: &self.leader.name,
             settings: &catalog.settings,
             scope: &catalog.scope,
@@ -183,7 +199,36 @@ impl Work<'_> {
             trust,
             owner: self.owner.as_ref(),
         }
-        .render();
+        .render()
+    }
+
+    /// Before a configuration comes into force: silences a policy that it will change, so that pods which
+    /// are left alone from then on are not refused.
+    async fn prepare(&mut self, catalog: &Catalog, trust: &Trust) -> Result<(), ControllerError> {
+        let desired = self.render(catalog, trust);
+        let version = |object: &Value| object["metadata"]["annotations"][FINAL_STATE_VERSION].clone();
+        let stored = self.stored.get(Target::Validating).map(version);
+        if stored.is_some_and(|stored| stored != version(&desired.validating)) {
+            self.silence().await?;
+        }
+        Ok(())
+    }
+
+    async fn silence(&mut self) -> Result<(), ControllerError> {
+        let patch = json!({ "metadata": { "annotations": { FINAL_STATE_VERSION: null } } });
+        let parameters =
+            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let api = self.api(Target::Validating);
+        let patched = api.patch(&self.leader.name, &parameters, &Patch::Merge(&patch)).await;
+        if let Some(patched) = fenced(writing(Target::Validating), patched)? {
+            self.stored.set(Target::Validating, Some(plain(patched)));
+        }
+        Ok(())
+    }
+
+    async fn reconcile(&mut self, trust: &Trust) -> Result<(), ControllerError> {
+        let catalog = self.leader.feed.catalog.load_full();
+        let desired = self.render(&catalog, trust);
         let webhooks_differ = self.differs(Target::Mutating, Some(&desired.mutating), trust)
             || self.differs(Target::Validating, Some(&desired.validating), trust);
         let final_state = desired.final_state.as_ref();
@@ -191,10 +236,6 @@ impl Work<'_> {
             || self.differs(Target::Binding, final_state.map(|state| &state.binding), trust);
         if webhooks_differ {
             self.leader.metrics.ca_bundle_in_sync.set(0);
-            if policy_differs {
-                // Pods that the old policy means and the new webhooks do not are nobody's fault.
-                self.delete(Target::Binding).await?;
-            }
             self.apply_webhooks(&desired, trust).await?;
             if policy_differs {
                 sleep(SETTLE).await;

@@ -7,13 +7,40 @@
 use serde_json::{Value, json};
 
 use super::webhooks::{INJECT_KEYS, cel_list, not_host, not_mirror};
-use super::{FinalState, Registration, selection};
+use super::{FINAL_STATE_VERSION, FinalState, Registration, selection};
 use crate::api::keys;
 use crate::reason::Reason;
 
-pub(super) fn render(registration: &Registration<'_>) -> FinalState {
+/// The policy with its binding, and the version that the policy asks its parameter for.
+pub(super) fn render(registration: &Registration<'_>) -> (FinalState, String) {
+    let mut spec = spec(registration);
+    let version = version(&spec);
+    let wanted = format!(
+        "params.metadata.?annotations[?'{FINAL_STATE_VERSION}'].orValue('') != '{version}' || \
+         !variables.optedIn || variables.injected"
+    );
+    spec["validations"][0]["expression"] = json!(wanted);
     let mut policy = registration.object("ValidatingAdmissionPolicy");
-    policy["spec"] = json!({
+    policy["spec"] = spec;
+    let mut binding = registration.object("ValidatingAdmissionPolicyBinding");
+    binding["spec"] = json!({
+        "paramRef": { "name": registration.name, "parameterNotFoundAction": "Allow" },
+        "policyName": registration.name,
+        "validationActions": ["Deny"],
+    });
+    (FinalState { policy, binding }, version)
+}
+
+/// FNV-1a: the same for the same policy, on every replica and in every version.
+fn version(spec: &Value) -> String {
+    let hash = spec.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+fn spec(registration: &Registration<'_>) -> Value {
+    json!({
         "failurePolicy": "Fail",
         "matchConditions": conditions(registration),
         "matchConstraints": {
@@ -28,16 +55,16 @@ pub(super) fn render(registration: &Registration<'_>) -> FinalState {
                 "scope": "Namespaced",
             }],
         },
+        "paramKind": {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+        },
         "validations": [{
-            "expression": "!variables.optedIn || variables.injected",
             "messageExpression": message(registration.name),
             "reason": "Forbidden",
         }],
         "variables": variables(),
-    });
-    let mut binding = registration.object("ValidatingAdmissionPolicyBinding");
-    binding["spec"] = json!({ "policyName": registration.name, "validationActions": ["Deny"] });
-    FinalState { policy, binding }
+    })
 }
 
 /// The pods that admission never injects are none of the policy's business.

@@ -68,6 +68,13 @@ pub struct Rendered {
     pub final_state: Option<FinalState>,
 }
 
+/// Annotation on the `ValidatingWebhookConfiguration`: the version of the final-state policy that is to be in
+/// force. A policy of another version lets everything pass.
+///
+/// API servers look for changed policies once a second, but see changed parameters at once. So when the
+/// configuration narrows, the old policy is silenced before pods that it still means are left alone.
+pub const FINAL_STATE_VERSION: &str = "railweave.io/final-state";
+
 /// The policy that looks at the pod after all webhooks, and what puts it in force.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinalState {
@@ -81,10 +88,15 @@ impl Registration<'_> {
     /// Renders all objects.
     #[must_use]
     pub fn render(&self) -> Rendered {
+        let final_state = self.settings.inject.enabled.then(|| final_state::render(self));
+        let mut validating = webhooks::validating(self);
+        if let Some((_, version)) = &final_state {
+            validating["metadata"]["annotations"][FINAL_STATE_VERSION] = json!(version);
+        }
         Rendered {
             mutating: webhooks::mutating(self),
-            validating: webhooks::validating(self),
-            final_state: self.settings.inject.enabled.then(|| final_state::render(self)),
+            validating,
+            final_state: final_state.map(|(final_state, _)| final_state),
         }
     }
 
@@ -173,9 +185,27 @@ mod tests {
         let mut fixture = Fixture::injecting();
         fixture.settings.inject.namespaces_include = vec!["team-*".into(), "lab".into()];
         fixture.settings.inject.namespaces_exclude = vec!["team-x?".into(), "plain".into()];
-        let FinalState { policy, binding } = fixture.render().final_state.unwrap();
-        assert_eq!(policy, golden(include_str!("golden/policy.yaml")));
+        let rendered = fixture.render();
+        let version = rendered.validating["metadata"]["annotations"][FINAL_STATE_VERSION].as_str().unwrap();
+        assert_eq!(version.len(), 16);
+        let FinalState { policy, binding } = rendered.final_state.unwrap();
+        assert_eq!(policy, golden(&include_str!("golden/policy.yaml").replace("VERSION", version)));
         assert_eq!(binding, golden(include_str!("golden/binding.yaml")));
+    }
+
+    #[test]
+    fn the_version_changes_with_the_policy_and_with_nothing_else() {
+        let version = |fixture: &Fixture| {
+            fixture.render().validating["metadata"]["annotations"][FINAL_STATE_VERSION].clone()
+        };
+        let mut fixture = Fixture::injecting();
+        let first = version(&fixture);
+        fixture.settings.failure_policy = FailurePolicy::Ignore;
+        fixture.trust = Trust::Bundle("OTHER".into());
+        assert_eq!(version(&fixture), first);
+        fixture.settings.inject.namespaces_exclude.push("team".into());
+        assert_ne!(version(&fixture), first);
+        assert_eq!(version(&Fixture::new()), Value::Null, "no policy, no version");
     }
 
     #[test]

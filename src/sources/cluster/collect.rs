@@ -16,17 +16,23 @@ use crate::catalog::{Assembler, Catalog, ObjectKey};
 /// How long changes are gathered, counted from the first.
 const GATHER: Duration = Duration::from_millis(50);
 
+/// How long a new configuration is announced before it is put in force.
+const ANNOUNCE: Duration = Duration::from_millis(400);
+
 pub(super) struct Collector {
     assembler: Assembler,
     catalog: Arc<ArcSwap<Catalog>>,
     changed: watch::Sender<u64>,
+    upcoming: watch::Sender<Option<Arc<Catalog>>>,
     progress: Arc<Progress>,
     /// Kinds in the middle of a list, with what it has named so far.
     listing: BTreeMap<&'static str, BTreeSet<ObjectKey>>,
     /// `resourceVersion` of the objects that were reported as bad, so that each is reported once.
     reported: BTreeMap<(&'static str, ObjectKey), String>,
-    /// Whether the objects differ from the catalog in force.
+    /// Whether the objects differ from the last compiled catalog.
     stale: bool,
+    /// The last compiled catalog, while it is not in force.
+    compiled: Option<Arc<Catalog>>,
 }
 
 impl Collector {
@@ -34,16 +40,19 @@ impl Collector {
         assembler: Assembler,
         catalog: Arc<ArcSwap<Catalog>>,
         changed: watch::Sender<u64>,
+        upcoming: watch::Sender<Option<Arc<Catalog>>>,
         progress: Arc<Progress>,
     ) -> Self {
         Self {
             assembler,
             catalog,
             changed,
+            upcoming,
             progress,
             listing: BTreeMap::new(),
             reported: BTreeMap::new(),
             stale: true,
+            compiled: None,
         }
     }
 
@@ -63,11 +72,11 @@ impl Collector {
                     None => return,
                 },
                 () = timer => {
-                    due = None;
-                    match self.publish().await {
-                        Some(collector) => self = collector,
+                    self = match self.compile().await {
+                        Some(collector) => collector,
                         None => return,
-                    }
+                    };
+                    due = self.publish();
                 }
             }
             if self.stale && due.is_none() && self.progress.synced() {
@@ -136,7 +145,10 @@ impl Collector {
     }
 
     /// Compiles on a thread of its own: thousands of groups take milliseconds that requests should not wait.
-    async fn publish(mut self) -> Option<Self> {
+    async fn compile(mut self) -> Option<Self> {
+        if !self.stale {
+            return Some(self);
+        }
         let mut assembler = self.assembler;
         let compiled = tokio::task::spawn_blocking(move || {
             let catalog = assembler.assemble();
@@ -151,9 +163,24 @@ impl Collector {
             }
         };
         self.stale = false;
-        self.catalog.store(Arc::new(catalog));
-        self.changed.send_modify(|count| *count += 1);
+        self.compiled = Some(Arc::new(catalog));
         Some(self)
+    }
+
+    /// Puts the compiled catalog in force, or announces it if its configuration is new; then says when to
+    /// come back.
+    fn publish(&mut self) -> Option<Instant> {
+        let catalog = self.compiled.take()?;
+        let in_force = *self.changed.borrow() > 0;
+        let known = |other: &Catalog| other.config == catalog.config;
+        if in_force && !known(&self.catalog.load()) && !self.upcoming.borrow().as_deref().is_some_and(known) {
+            self.upcoming.send_replace(Some(catalog.clone()));
+            self.compiled = Some(catalog);
+            return Some(Instant::now() + ANNOUNCE);
+        }
+        self.catalog.store(catalog);
+        self.changed.send_modify(|count| *count += 1);
+        None
     }
 }
 
@@ -169,6 +196,7 @@ mod tests {
         deliver: mpsc::Sender<Delivery>,
         catalog: Arc<ArcSwap<Catalog>>,
         changes: watch::Receiver<u64>,
+        upcoming: watch::Receiver<Option<Arc<Catalog>>>,
     }
 
     impl Fixture {
@@ -177,12 +205,13 @@ mod tests {
             let catalog = Arc::new(ArcSwap::from_pointee(assembler.assemble()));
             let (deliver, deliveries) = mpsc::channel(16);
             let (announce, changes) = watch::channel(0);
+            let (announce_upcoming, upcoming) = watch::channel(None);
             let progress = Arc::new(Progress::default());
             progress.expect("Namespace");
             progress.expect("SpiderIPPool");
-            let collector = Collector::new(assembler, catalog.clone(), announce, progress);
+            let collector = Collector::new(assembler, catalog.clone(), announce, announce_upcoming, progress);
             tokio::spawn(collector.run(deliveries));
-            Self { deliver, catalog, changes }
+            Self { deliver, catalog, changes, upcoming }
         }
 
         async fn list(&self, kind: &'static str, objects: &[Value]) {
@@ -245,5 +274,22 @@ mod tests {
         fixture.send(Delivery::Object("SpiderIPPool", Box::new(pool("bad", &json!("10.1.0.0/24"))))).await;
         let catalog = fixture.next().await;
         assert_eq!((catalog.counts().pools, catalog.problems.len()), (2, 0));
+    }
+
+    #[tokio::test]
+    async fn a_new_configuration_is_announced_before_it_is_in_force() {
+        let mut fixture = Fixture::start();
+        fixture.list("Namespace", &[]).await;
+        fixture.list("SpiderIPPool", &[]).await;
+        fixture.next().await;
+        assert!(!fixture.upcoming.has_changed().unwrap());
+        let config = json!({ "kind": "ConfigMap", "metadata": { "name": "c", "namespace": "n" },
+            "data": { "conf.yml": "podResourceInject: {enabled: true}\n" } });
+        fixture.send(Delivery::Object("ConfigMap", Box::new(config))).await;
+        fixture.upcoming.changed().await.unwrap();
+        let upcoming = fixture.upcoming.borrow().clone().unwrap();
+        assert!(upcoming.settings.inject.enabled);
+        assert!(!fixture.catalog.load().settings.inject.enabled);
+        assert!(fixture.next().await.settings.inject.enabled);
     }
 }
