@@ -223,3 +223,136 @@ fn fingerprint(files: &Files) -> u64 {
     files.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Mode;
+
+    const NETWORK: &str = "\
+apiVersion: spiderpool.spidernet.io/v2beta1
+kind: SpiderMultusConfig
+metadata:
+  name: gpu1
+  annotations: {cni.spidernet.io/rdma-resource-inject: rails}
+spec:
+  cniType: sriov
+  sriov:
+    resourceName: spidernet.io/gpu1
+    enableRdma: true
+    ippools: {ipv4: [a]}
+";
+
+    struct Fixture {
+        folder: tempfile::TempDir,
+        directory: Directory,
+    }
+
+    impl Fixture {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let directory = Directory::new(folder.path(), Identity::default(), Settings::default());
+            let fixture = Self { folder, directory };
+            for (name, text) in files {
+                fixture.write(name, text);
+            }
+            fixture
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            let path = self.folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+
+        /// Problems with paths from the directory on.
+        fn problems(&self, view: &View) -> Vec<String> {
+            let root = format!("{}/", self.folder.path().display());
+            view.problems.iter().map(|problem| problem.to_string().replace(&root, "")).collect()
+        }
+    }
+
+    #[test]
+    fn folders_are_searched_and_hidden_files_and_other_formats_are_not() {
+        let other = |name: &str| NETWORK.replace("gpu1", name);
+        let mut fixture = Fixture::new(&[
+            ("a/b/one.yaml", NETWORK),
+            ("two.yml", &other("gpu2")),
+            ("three.json", r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"n"}}"#),
+            (".hidden.yaml", "a: ["),
+            ("..data/four.yaml", &other("gpu4")),
+            ("README.md", "a: ["),
+        ]);
+        let view = fixture.directory.read().unwrap();
+        let counts = view.catalog.counts();
+        assert_eq!((counts.networks, counts.namespaces), (2, 1));
+        let members = &view.catalog.group(Mode::Rdma, "rails").unwrap().members;
+        let names: Vec<String> =
+            members.iter().map(|member| format!("{}/{}", member.namespace, member.name)).collect();
+        assert_eq!(names, ["default/gpu1", "default/gpu2"], "without a namespace, as kubectl does");
+    }
+
+    #[test]
+    fn one_bad_file_leaves_the_others_and_is_told_with_its_line() {
+        let bad_pool = "apiVersion: spiderpool.spidernet.io/v2beta1\nkind: SpiderIPPool\nmetadata: {name: p}\nspec:\n  subnet: [here]\n";
+        let mut fixture = Fixture::new(&[
+            ("broken.yaml", "a: 1\n b: 2\n"),
+            ("network.yaml", NETWORK),
+            ("pool.yaml", bad_pool),
+            ("version.yaml", &NETWORK.replace("v2beta1", "v1").replace("gpu1", "gpu9")),
+        ]);
+        let view = fixture.directory.read().unwrap();
+        assert_eq!(view.catalog.counts().networks, 1);
+        let problems = fixture.problems(&view);
+        for start in [
+            "broken.yaml:2: failed to read YAML: ",
+            "network.yaml:10: SpiderMultusConfig gpu1: spec.sriov.enableRdma: ",
+            "pool.yaml:5: SpiderIPPool p: spec.subnet: ",
+            "version.yaml:1: SpiderMultusConfig gpu9: apiVersion is \"spiderpool.spidernet.io/v1\"",
+        ] {
+            assert!(problems.iter().any(|problem| problem.starts_with(start)), "{start}: {problems:#?}");
+        }
+    }
+
+    #[test]
+    fn the_later_of_two_objects_counts_and_the_earlier_one_is_named() {
+        let mut fixture = Fixture::new(&[("a.yaml", NETWORK), ("b.yaml", NETWORK)]);
+        let view = fixture.directory.read().unwrap();
+        assert_eq!(view.catalog.counts().networks, 1);
+        let told = "b.yaml:1: SpiderMultusConfig default/gpu1: replaces the object at a.yaml:1";
+        assert!(
+            fixture.problems(&view).iter().any(|problem| problem == told),
+            "{:#?}",
+            fixture.problems(&view)
+        );
+    }
+
+    #[test]
+    fn only_a_change_is_read_again_and_a_bad_configuration_keeps_the_last_good_one() {
+        let config = |inject: &str| {
+            format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata:\n  conf.yml: |\n    podResourceInject:\n      enabled: {inject}\n"
+            )
+        };
+        let mut fixture = Fixture::new(&[("config.yaml", &config("true"))]);
+        assert!(fixture.directory.read().unwrap().catalog.settings.inject.enabled);
+        assert!(fixture.directory.read_if_changed().unwrap().is_none());
+        fixture.write("config.yaml", &config("perhaps"));
+        let view = fixture.directory.read_if_changed().unwrap().unwrap();
+        assert!(view.catalog.settings.inject.enabled, "the last good configuration");
+        let problems = fixture.problems(&view);
+        assert!(
+            problems[0].starts_with("config.yaml:7: ConfigMap c: podResourceInject.enabled: "),
+            "{problems:?}"
+        );
+        fs::remove_file(fixture.folder.path().join("config.yaml")).unwrap();
+        let view = fixture.directory.read_if_changed().unwrap().unwrap();
+        assert!(!view.catalog.settings.inject.enabled, "the defaults, once there is none");
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_an_error() {
+        let mut directory = Directory::new("/nonexistent", Identity::default(), Settings::default());
+        assert_eq!(directory.read().unwrap_err().to_string(), "failed to list the directory /nonexistent");
+    }
+}

@@ -10,6 +10,7 @@ mod demo;
 mod explain;
 mod fix;
 mod inject;
+mod live;
 mod reference;
 mod review;
 mod serve;
