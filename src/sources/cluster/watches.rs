@@ -17,13 +17,15 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::{ClusterSource, Delivery, Progress};
-use crate::api::{GROUP, Kind, VERSION};
+use crate::api::{GROUP, Kind, VERSION, keys};
 use crate::catalog::ObjectKey;
 use crate::sources::{Backoff, describe};
 use crate::telemetry::metrics::Metrics;
 
 /// After an API server restart the watches must be back within seconds.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// A kind that may be absent for ever is asked for less often.
+const LONGEST_WAIT_OPTIONAL: Duration = Duration::from_secs(20);
 
 /// A kind to watch.
 pub(super) struct Watched {
@@ -94,7 +96,11 @@ impl Watched {
     /// Events with objects as the catalog reads them.
     fn events(self) -> BoxStream<'static, watcher::Result<Event<Reduced>>> {
         let kind = self.kind;
-        let backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+        let longest = match self.presence {
+            Presence::Required => LONGEST_WAIT,
+            Presence::Optional => LONGEST_WAIT_OPTIONAL,
+        };
+        let backoff = Backoff::new(Duration::from_millis(200), longest);
         match self.part {
             Part::Whole => watcher::watcher(self.api::<DynamicObject>(), self.config())
                 .backoff(backoff)
@@ -232,6 +238,12 @@ impl Reduced {
 
     fn metadata(kind: &'static str, mut metadata: ObjectMeta) -> Self {
         metadata.managed_fields = None;
+        if kind == "Namespace" {
+            // There are thousands of them, and only these keys are read.
+            for map in [&mut metadata.annotations, &mut metadata.labels].into_iter().flatten() {
+                map.retain(|key, _| [keys::RDMA_INJECT, keys::NETWORK_INJECT].contains(&key.as_str()));
+            }
+        }
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let key = ObjectKey { namespace: text(&metadata.namespace), name: text(&metadata.name) };
         let metadata = serde_json::to_value(metadata).unwrap_or_default();
@@ -295,6 +307,23 @@ mod tests {
         assert_eq!(
             Reduced::whole("Node", node).value["status"],
             json!({ "allocatable": { "spidernet.io/gpu1": "8" } })
+        );
+    }
+
+    #[test]
+    fn of_a_namespace_only_the_inject_keys_are_kept() {
+        let namespace = object(json!({ "metadata": {
+            "name": "team",
+            "annotations": { "cni.spidernet.io/rdma-resource-inject": "rails", "note": "long" },
+            "labels": { "kubernetes.io/metadata.name": "team" },
+        } }));
+        assert_eq!(
+            *Reduced::metadata("Namespace", namespace.metadata).value,
+            json!({ "kind": "Namespace", "metadata": {
+                "name": "team",
+                "annotations": { "cni.spidernet.io/rdma-resource-inject": "rails" },
+                "labels": {},
+            } })
         );
     }
 }
