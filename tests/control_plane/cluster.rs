@@ -83,6 +83,13 @@ impl Cluster {
         self.directory.join("logs")
     }
 
+    /// The process of a component.
+    pub(crate) fn pid(&self, component: &str) -> u32 {
+        let noted = std::fs::read_to_string(self.directory.join(format!("run/{component}.pid"))).expect("up.sh noted it");
+        let pid = noted.split_whitespace().next().expect("the pid comes first");
+        pid.parse().expect("a pid is a number")
+    }
+
     /// Ends the API server in order and starts it again `pause` later; returns when it serves.
     pub(crate) fn restart_api_server(&self, pause: Duration) {
         let output = Command::new(format!("{SCRIPTS}/restart.sh"))

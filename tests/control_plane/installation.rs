@@ -94,7 +94,7 @@ impl Installation {
     }
 
     /// Waits until both webhook configurations carry a CA for every entry.
-    async fn registered(&self) {
+    pub(crate) async fn registered(&self) {
         for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
             self.wait_for(kind, || async {
                 let printed = self.cluster.kubectl(&["get", "-o", "json", kind, CONTROLLER], "");

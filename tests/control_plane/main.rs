@@ -8,6 +8,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::panic,
     reason = "a test says what it waits for, and ends at the first surprise"
 )]
 
@@ -22,6 +24,7 @@ mod documents;
 mod injection;
 mod installation;
 mod load;
+mod measure;
 mod namespaces;
 mod objects;
 mod registration;
@@ -40,7 +43,8 @@ fn main() {
     rustls::crypto::ring::default_provider().install_default().expect("no provider is installed yet");
     let mut arguments = Arguments::from_args();
     // Each test runs a control plane: more at once are slower on two cores, and time out.
-    arguments.test_threads.get_or_insert(2);
+    let at_once = if std::env::var_os("RAILWEAVE_MEASURE").is_some() { 1 } else { 2 };
+    arguments.test_threads.get_or_insert(at_once);
     libtest_mimic::run(&arguments, trials()).exit();
 }
 
@@ -51,7 +55,15 @@ macro_rules! trials {
     };
 }
 
+/// Measurements take minutes and mean nothing in a debug build; `make bench-cluster` asks for them.
 fn trials() -> Vec<Trial> {
+    if std::env::var_os("RAILWEAVE_MEASURE").is_some() {
+        return trials![
+            measure::what_a_pod_costs_the_api_server,
+            measure::a_replica_of_a_big_cluster,
+            burst::of_400_and_1000_pods,
+        ];
+    }
     trials![
         control_plane::serves_its_version_also_after_a_restart,
         crds::examples_are_canonical,

@@ -69,12 +69,27 @@ impl Replica {
 
     /// How many reviews of pods it has answered.
     pub(crate) async fn reviewed_pods(&self) -> f64 {
+        self.sum(|series| {
+            series.starts_with("railweave_admission_requests_total{") && series.contains(r#"webhook="pods""#)
+        })
+        .await
+    }
+
+    /// The value of a metric without labels.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        self.sum(|series| series.strip_prefix(name).is_some_and(|rest| rest.starts_with(' '))).await
+    }
+
+    /// The sum of the series whose line is wanted.
+    async fn sum(&self, wanted: impl Fn(&str) -> bool) -> f64 {
         let (_, exposed) = http_get(self.endpoint.admin, "/metrics").await.expect("it serves metrics");
-        let of_pods = |line: &&str| {
-            line.starts_with("railweave_admission_requests_total{") && line.contains(r#"webhook="pods""#)
-        };
         let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
-        exposed.lines().filter(of_pods).filter_map(value).sum()
+        exposed.lines().filter(|line| wanted(line)).filter_map(value).sum()
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks it to end in order, and waits until it did.

@@ -1,0 +1,250 @@
+//! Measurements on a real API server, run by `make bench-cluster` with a release build. They print tables; what
+//! they assert is only that everything that was measured also worked.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{Api, DynamicObject, PostParams};
+use railweave::admission::certificates::{issue_leaf, make_authority};
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, Components};
+use crate::installation::{Installation, NAMESPACE, Options};
+use crate::load::burst;
+use crate::objects::{annotated_pod, bare_pod, from, opted_in_pod};
+use crate::service::host_name;
+
+const PODS: usize = 500;
+const CLIENTS: usize = 32;
+const ROUNDS: usize = 3;
+
+/// One round: pods a second, and CPU for each pod in ms.
+#[derive(Clone, Copy)]
+struct Round {
+    pods_per_second: f64,
+    control_plane: f64,
+    webhook: f64,
+}
+
+/// What a pod costs the API server: without railweave, with it for pods that did not opt in, for those that did,
+/// and with a webhook as small as Go allows. Interleaved, the best of three rounds each.
+pub(crate) async fn what_a_pod_costs_the_api_server() {
+    let plain = Cluster::start("measure-plain", Components::Api).await;
+    plain.kubectl(&["create", "serviceaccount", "default"], "");
+    let go = GoWebhook::start(&plain);
+    let installation = Installation::start("measure", Options::default()).await.with_rails(8).await;
+    installation.cluster.kubectl(&["create", "serviceaccount", "default"], "");
+    let pods = Api::<Pod>::default_namespaced(plain.client.clone());
+    let railweave = installation.replicas[0].pid();
+
+    let mut rounds: [Vec<Round>; 4] = Default::default();
+    for _ in 0..ROUNDS {
+        rounds[0].push(round(&plain, &pods, &bare_pod(), None).await);
+        let opted_out = bare_pod();
+        rounds[1].push(round(&installation.cluster, &installation.pods("default"), &opted_out, Some(railweave)).await);
+        let opted_in = opted_in_pod();
+        rounds[2].push(round(&installation.cluster, &installation.pods("default"), &opted_in, Some(railweave)).await);
+        go.register(&plain).await;
+        rounds[3].push(round(&plain, &pods, &annotated_pod(&[(GoWebhook::MARK, "yes")]), Some(go.child.id())).await);
+        go.unregister(&plain);
+    }
+
+    println!("\nwhat a pod costs: {PODS} pods by {CLIENTS} clients, best of {ROUNDS} interleaved rounds");
+    println!("| registered | pods | pods/s | API server and etcd, CPU ms a pod | webhook, CPU ms a pod |");
+    println!("|---|---|---|---|---|");
+    let names = [
+        ("nothing", "plain"),
+        ("railweave", "not opted in"),
+        ("railweave", "opted in, 8 rails"),
+        ("a minimal Go webhook", "sent to it"),
+    ];
+    for ((registered, what), rounds) in names.iter().zip(&rounds) {
+        let least = |of: fn(&Round) -> f64| rounds.iter().map(of).fold(f64::INFINITY, f64::min);
+        let fastest = rounds.iter().map(|round| round.pods_per_second).fold(0.0, f64::max);
+        println!(
+            "| {registered} | {what} | {fastest:.0} | {:.2} | {:.3} |",
+            least(|round| round.control_plane),
+            least(|round| round.webhook)
+        );
+    }
+}
+
+async fn round(cluster: &Cluster, pods: &Api<Pod>, pod: &Pod, webhook: Option<u32>) -> Round {
+    let servers = ["kube-apiserver", "etcd"].map(|name| cluster.pid(name));
+    let cpu = || servers.iter().map(|pid| cpu_of(*pid)).sum::<Duration>();
+    let hook = || webhook.map_or(Duration::ZERO, cpu_of);
+    let (cpu_before, hook_before, begun) = (cpu(), hook(), Instant::now());
+    let outcome = burst(pods, pod, PODS, CLIENTS).await;
+    let took = begun.elapsed().as_secs_f64();
+    assert_eq!(outcome.refused, Vec::<String>::new());
+    let count = f64::from(u32::try_from(PODS).unwrap());
+    let each = |spent: Duration| spent.as_secs_f64() * 1000.0 / count;
+    Round {
+        pods_per_second: count / took,
+        control_plane: each(cpu() - cpu_before),
+        webhook: each(hook() - hook_before),
+    }
+}
+
+/// CPU time of a process since it began, from the kernel's clock ticks of 10 ms.
+fn cpu_of(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
+    // The name in parentheses may hold blanks; user and system time are fields 14 and 15.
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// The minimal webhook of `e2e/go-webhook`, as a process.
+struct GoWebhook {
+    child: Child,
+    port: u16,
+    ca: String,
+}
+
+impl GoWebhook {
+    /// Annotation of the pods that are sent to it.
+    const MARK: &str = "example.com/measured";
+
+    fn start(cluster: &Cluster) -> Self {
+        let folder = cluster.logs();
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/go-webhook");
+        let program = folder.join("go-webhook");
+        let built = Command::new("go").current_dir(source).args(["build", "-o"]).arg(&program).arg(".").status();
+        assert!(built.is_ok_and(|status| status.success()), "go builds e2e/go-webhook");
+        let (now, day) = (SystemTime::now(), Duration::from_hours(24));
+        let authority = make_authority("measurement", now, day).unwrap();
+        let leaf = issue_leaf(&authority, &[host_name()], now, day).unwrap();
+        let write = |name: &str, text: &str| -> PathBuf {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let (certificate, key) = (write("go.crt", &leaf.cert_pem), write("go.key", &leaf.key_pem));
+        let port = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port();
+        let child = Command::new(&program)
+            .args(["-listen", &format!("0.0.0.0:{port}"), "-cert"])
+            .arg(certificate)
+            .arg("-key")
+            .arg(key)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("it was built");
+        Self { child, port, ca: authority.cert_pem.clone() }
+    }
+
+    async fn register(&self, cluster: &Cluster) {
+        let bundle = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &self.ca);
+        let configuration = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+            "metadata": {"name": "go-webhook"},
+            "webhooks": [{
+                "name": "pods.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+                "clientConfig": {"url": format!("https://{}:{}/mutate", host_name(), self.port), "caBundle": bundle},
+                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+                "matchConditions": [{"name": "marked",
+                    "expression": format!("object.metadata.?annotations[?'{}'].hasValue()", Self::MARK)}]
+            }]
+        });
+        cluster.apply(&configuration.to_string());
+        // The API server takes a moment to see it.
+        let pods = Api::<Pod>::default_namespaced(cluster.client.clone());
+        let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+        let marked = annotated_pod(&[(Self::MARK, "yes")]);
+        for _ in 0..200 {
+            let pod = pods.create(&dry_run, &marked).await.expect("the webhook answers");
+            if pod.metadata.labels.is_some_and(|labels| labels.contains_key("railweave.io/rails")) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the API server does not call the Go webhook");
+    }
+
+    fn unregister(&self, cluster: &Cluster) {
+        cluster.kubectl_ok(&["delete", "mutatingwebhookconfiguration", "go-webhook"], "");
+    }
+}
+
+impl Drop for GoWebhook {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+const GROUPS: usize = 1_000;
+const RAILS: usize = 8;
+const NAMESPACES: usize = 10_000;
+
+/// A big cluster: how long a replica takes to be ready, how much memory it has, how soon an edit is in force.
+pub(crate) async fn a_replica_of_a_big_cluster() {
+    let mut installation = Installation::start("scale", Options { replicas: 0, ..Options::default() }).await;
+    let client = installation.cluster.client.clone();
+    let begun = Instant::now();
+    create_all(NAMESPACES, |number| {
+        let api = Api::<Namespace>::all(client.clone());
+        let namespace = from(json!({"metadata": {"name": format!("team-{number}")}}));
+        async move { api.create(&PostParams::default(), &namespace).await.map(drop) }
+    })
+    .await;
+    create_all(GROUPS * RAILS, |number| {
+        let (group, rail) = (number / RAILS, number % RAILS + 1);
+        let resource = kube::discovery::ApiResource::erase::<railweave::api::SpiderMultusConfig>(&());
+        let api = Api::<DynamicObject>::namespaced_with(client.clone(), NAMESPACE, &resource);
+        let network = from(network(group, rail));
+        async move { api.create(&PostParams::default(), &network).await.map(drop) }
+    })
+    .await;
+    println!("\n{NAMESPACES} namespaces and {GROUPS} groups of {RAILS} networks, created in {:.0?}", begun.elapsed());
+
+    let begun = Instant::now();
+    installation.add_replica().await;
+    let ready = begun.elapsed();
+    installation.registered().await;
+    let pod = annotated_pod(&[(crate::objects::RDMA_KEY, "group-999")]);
+    installation.wait_for("injection", || async {
+        installation.try_pod("team-9999", &pod).await.is_ok_and(|pod| !crate::objects::is_plain(&pod))
+    }).await;
+    let mut slowest = Duration::ZERO;
+    for round in 0..5 {
+        let exclude = if round % 2 == 0 { r#"["team-*"]"# } else { "[]" };
+        let text = format!("podResourceInject: {{enabled: true, namespacesExclude: {exclude}}}\n");
+        let patch = json!({"data": {"conf.yml": text}}).to_string();
+        let before = installation.replicas[0].metric("railweave_config_generation").await;
+        let config = ["patch", "configmap", "spiderpool-config", "-n", NAMESPACE, "--type=merge", "-p", &patch];
+        installation.cluster.kubectl_ok(&config, "");
+        let in_force = || async { installation.replicas[0].metric("railweave_config_generation").await > before };
+        slowest = slowest.max(installation.wait_for("the edit", in_force).await);
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", installation.replicas[0].pid())).unwrap();
+    let memory = |key: &str| {
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    };
+    println!("| from start to ready | memory now | memory at most | slowest of 5 edits in force |");
+    println!("|---|---|---|---|");
+    println!("| {ready:.2?} | {:.1} MiB | {:.1} MiB | {slowest:.2?} |", memory("VmRSS"), memory("VmHWM"));
+}
+
+async fn create_all<F: Future<Output = kube::Result<()>>>(count: usize, create: impl Fn(usize) -> F) {
+    let mut results = futures::stream::iter((0..count).map(create)).buffer_unordered(64);
+    while let Some(result) = results.next().await {
+        result.expect("the API server takes it");
+    }
+}
+
+fn network(group: usize, rail: usize) -> Value {
+    json!({
+        "apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderMultusConfig",
+        "metadata": {"name": format!("group-{group}-rail-{rail}"), "namespace": NAMESPACE,
+            "annotations": {crate::objects::RDMA_KEY: format!("group-{group}")}},
+        "spec": {"cniType": "sriov", "sriov": {"resourceName": format!("spidernet.io/gpu{rail}sriov"),
+            "rdmaIsolation": true, "ippools": {"ipv4": [format!("rail-{rail}")]}}}
+    })
+}
