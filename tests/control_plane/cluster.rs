@@ -85,7 +85,8 @@ impl Cluster {
 
     /// The process of a component.
     pub(crate) fn pid(&self, component: &str) -> u32 {
-        let noted = std::fs::read_to_string(self.directory.join(format!("run/{component}.pid"))).expect("up.sh noted it");
+        let noted = std::fs::read_to_string(self.directory.join(format!("run/{component}.pid")))
+            .expect("up.sh noted it");
         let pid = noted.split_whitespace().next().expect("the pid comes first");
         pid.parse().expect("a pid is a number")
     }
@@ -124,10 +125,11 @@ impl Cluster {
         printed
     }
 
-    /// Runs a script in the root of the repository, as administrator, with kubectl and helm of this control plane.
+    /// Runs a script in the root of the repository, as administrator, with railweave, and with kubectl and helm of
+    /// this control plane.
     pub(crate) fn shell(&self, script: &str) -> Printed {
-        let folders =
-            ["kubectl", "helm"].map(|name| tool(name).parent().expect("it is in a folder").to_owned());
+        let programs = [tool("kubectl"), tool("helm"), env!("CARGO_BIN_EXE_railweave").into()];
+        let folders = programs.map(|program| program.parent().expect("it is in a folder").to_owned());
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&path)));
         let output = Command::new("bash")

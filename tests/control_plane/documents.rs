@@ -1,62 +1,104 @@
-//! The commands of `docs/operations.md` and `docs/security.md`, run as a person would, in their order.
+//! The commands of README, `docs/operations.md` and `docs/security.md`, run as a person would, in their order.
 //!
-//! A block marked `sh` runs. One marked `sh pods` needs pods that a kubelet runs: only its syntax is checked.
+//! A block marked `sh` runs. One marked `sh pods` needs pods that a kubelet runs: only its syntax is checked. One
+//! marked `sh make` names a task that runs elsewhere (this test is part of one): it must exist.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::cluster::{Cluster, Components};
+use crate::installation::{Installation, Options};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 struct Block {
     section: String,
     script: String,
-    needs_pods: bool,
+    mark: Mark,
+}
+
+#[derive(Clone, Copy)]
+enum Mark {
+    Runs,
+    NeedsPods,
+    Make,
+}
+
+impl Mark {
+    fn of(fence: &str) -> Option<Self> {
+        match fence {
+            "```sh" => Some(Self::Runs),
+            "```sh pods" => Some(Self::NeedsPods),
+            "```sh make" => Some(Self::Make),
+            _ => None,
+        }
+    }
 }
 
 fn blocks(document: &str) -> Vec<Block> {
-    let text = std::fs::read_to_string(Path::new(ROOT).join("docs").join(document)).unwrap();
+    let text = std::fs::read_to_string(Path::new(ROOT).join(document)).unwrap();
     let (mut section, mut open) = (String::new(), None);
     let mut blocks = Vec::new();
     for line in text.lines() {
         match (&mut open, line) {
-            (None, "```sh" | "```sh pods") => {
-                let needs_pods = line.ends_with("pods");
-                open = Some(Block { section: section.clone(), script: String::new(), needs_pods });
-            }
             (Some(_), "```") => blocks.extend(open.take()),
             (Some(block), line) => {
                 block.script.push_str(line);
                 block.script.push('\n');
             }
             (None, line) if line.starts_with("## ") => line[3..].clone_into(&mut section),
-            (None, _) => {}
+            (None, fence) => {
+                let block = |mark| Block { section: section.clone(), script: String::new(), mark };
+                open = Mark::of(fence).map(block);
+            }
         }
     }
     blocks
 }
 
 fn run(cluster: &Cluster, document: &str, block: &Block) {
-    if block.needs_pods {
-        let parsed = Command::new("bash").args(["-n", "-c", &block.script]).status();
-        assert!(parsed.is_ok_and(|status| status.success()), "{document}:\n{}", block.script);
-        return;
-    }
-    let printed = cluster.shell(&block.script);
+    let script = match block.mark {
+        Mark::Runs => block.script.clone(),
+        Mark::NeedsPods => {
+            let parsed = Command::new("bash").args(["-n", "-c", &block.script]).status();
+            assert!(parsed.is_ok_and(|status| status.success()), "{document}:\n{}", block.script);
+            return;
+        }
+        Mark::Make => block.script.replace("make ", "make --dry-run "),
+    };
+    let printed = cluster.shell(&script);
     assert!(printed.ok, "{document}, {}:\n{}\n{}", block.section, block.script, printed.err);
+}
+
+/// README from top to bottom; the controller starts where a kubelet would start it, after the installation.
+pub(crate) async fn of_the_readme_work() {
+    let cluster = Cluster::start("readme", Components::Api).await;
+    let blocks = blocks("README.md");
+    let installed =
+        blocks.iter().rposition(|block| block.section == "Install").expect("it says how to install");
+    let (before, after) = blocks.split_at(installed + 1);
+    assert!(before.len() >= 3 && after.len() >= 4, "the page has lost its commands");
+    for block in before {
+        run(&cluster, "README.md", block);
+    }
+    let installation = Installation::on(cluster, Options { replicas: 1, ..Options::default() }).await;
+    for block in after {
+        run(&installation.cluster, "README.md", block);
+    }
+    let groups = installation.cluster.get(&["spidermultusconfigs", "-n", "spiderpool"]);
+    assert_eq!(groups["items"].as_array().map(Vec::len), Some(8), "the guide's eight rails");
 }
 
 /// All of the page; before its last section, all of the other page.
 pub(crate) async fn of_operation_and_security_work() {
     let cluster = Cluster::start("documents", Components::Api).await;
     let (removal, operation): (Vec<_>, Vec<_>) =
-        blocks("operations.md").into_iter().partition(|block| block.section == "Uninstall");
+        blocks("docs/operations.md").into_iter().partition(|block| block.section == "Uninstall");
     assert!(operation.len() >= 15 && removal.len() >= 2, "the page has lost its commands");
     for block in &operation {
         run(&cluster, "operations.md", block);
     }
-    let security = blocks("security.md");
+    let security = blocks("docs/security.md");
     assert!(!security.is_empty(), "the page has lost its commands");
     for block in &security {
         run(&cluster, "security.md", block);

@@ -50,6 +50,11 @@ impl Installation {
     /// Installs the chart, starts the replicas, and waits until all are ready and registered.
     pub(crate) async fn start(test: &str, options: Options<'_>) -> Self {
         let cluster = Cluster::start(test, options.components).await;
+        Self::on(cluster, options).await
+    }
+
+    /// As [`Self::start`], on a control plane that is there already; a release of the name is upgraded.
+    pub(crate) async fn on(cluster: Cluster, options: Options<'_>) -> Self {
         let mut arguments =
             vec!["upgrade", "--install", "spiderpool", CHART, "--namespace", NAMESPACE, "--create-namespace"];
         let enabled = ["spiderpoolController.podResourceInject.enabled=true"];
@@ -64,7 +69,9 @@ impl Installation {
         for _ in 0..options.replicas {
             installation.add_replica().await;
         }
-        installation.registered().await;
+        if options.replicas > 0 {
+            installation.registered().await;
+        }
         installation
     }
 

@@ -70,6 +70,7 @@ fn trials() -> Vec<Trial> {
         crds::objects_of_spiderpool_are_accepted,
         crds::schemas_refuse_what_is_wrong_by_itself,
         schema_rules::every_case_is_decided_as_written,
+        documents::of_the_readme_work,
         documents::of_operation_and_security_work,
         documents::of_an_earlier_installation_are_taken_over,
         registration::says_what_is_sent_and_what_is_not,

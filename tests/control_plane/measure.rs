@@ -45,11 +45,17 @@ pub(crate) async fn what_a_pod_costs_the_api_server() {
     for _ in 0..ROUNDS {
         rounds[0].push(round(&plain, &pods, &bare_pod(), None).await);
         let opted_out = bare_pod();
-        rounds[1].push(round(&installation.cluster, &installation.pods("default"), &opted_out, Some(railweave)).await);
+        rounds[1].push(
+            round(&installation.cluster, &installation.pods("default"), &opted_out, Some(railweave)).await,
+        );
         let opted_in = opted_in_pod();
-        rounds[2].push(round(&installation.cluster, &installation.pods("default"), &opted_in, Some(railweave)).await);
+        rounds[2].push(
+            round(&installation.cluster, &installation.pods("default"), &opted_in, Some(railweave)).await,
+        );
         go.register(&plain).await;
-        rounds[3].push(round(&plain, &pods, &annotated_pod(&[(GoWebhook::MARK, "yes")]), Some(go.child.id())).await);
+        rounds[3].push(
+            round(&plain, &pods, &annotated_pod(&[(GoWebhook::MARK, "yes")]), Some(go.child.id())).await,
+        );
         go.unregister(&plain);
     }
 
@@ -114,7 +120,8 @@ impl GoWebhook {
         let folder = cluster.logs();
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/go-webhook");
         let program = folder.join("go-webhook");
-        let built = Command::new("go").current_dir(source).args(["build", "-o"]).arg(&program).arg(".").status();
+        let built =
+            Command::new("go").current_dir(source).args(["build", "-o"]).arg(&program).arg(".").status();
         assert!(built.is_ok_and(|status| status.success()), "go builds e2e/go-webhook");
         let (now, day) = (SystemTime::now(), Duration::from_hours(24));
         let authority = make_authority("measurement", now, day).unwrap();
@@ -201,25 +208,32 @@ pub(crate) async fn a_replica_of_a_big_cluster() {
         async move { api.create(&PostParams::default(), &network).await.map(drop) }
     })
     .await;
-    println!("\n{NAMESPACES} namespaces and {GROUPS} groups of {RAILS} networks, created in {:.0?}", begun.elapsed());
+    println!(
+        "\n{NAMESPACES} namespaces and {GROUPS} groups of {RAILS} networks, created in {:.0?}",
+        begun.elapsed()
+    );
 
     let begun = Instant::now();
     installation.add_replica().await;
     let ready = begun.elapsed();
     installation.registered().await;
     let pod = annotated_pod(&[(crate::objects::RDMA_KEY, "group-999")]);
-    installation.wait_for("injection", || async {
-        installation.try_pod("team-9999", &pod).await.is_ok_and(|pod| !crate::objects::is_plain(&pod))
-    }).await;
+    installation
+        .wait_for("injection", || async {
+            installation.try_pod("team-9999", &pod).await.is_ok_and(|pod| !crate::objects::is_plain(&pod))
+        })
+        .await;
     let mut slowest = Duration::ZERO;
     for round in 0..5 {
         let exclude = if round % 2 == 0 { r#"["team-*"]"# } else { "[]" };
         let text = format!("podResourceInject: {{enabled: true, namespacesExclude: {exclude}}}\n");
         let patch = json!({"data": {"conf.yml": text}}).to_string();
         let before = installation.replicas[0].metric("railweave_config_generation").await;
-        let config = ["patch", "configmap", "spiderpool-config", "-n", NAMESPACE, "--type=merge", "-p", &patch];
+        let config =
+            ["patch", "configmap", "spiderpool-config", "-n", NAMESPACE, "--type=merge", "-p", &patch];
         installation.cluster.kubectl_ok(&config, "");
-        let in_force = || async { installation.replicas[0].metric("railweave_config_generation").await > before };
+        let in_force =
+            || async { installation.replicas[0].metric("railweave_config_generation").await > before };
         slowest = slowest.max(installation.wait_for("the edit", in_force).await);
     }
     let status = std::fs::read_to_string(format!("/proc/{}/status", installation.replicas[0].pid())).unwrap();
