@@ -14,13 +14,16 @@ use crate::rules::{self, Context, FieldError, Notice, Operation};
 type Request<'a> = ReviewRequest<'a, &'a RawValue>;
 
 /// Answers one review of the mutating webhook of a kind.
+///
+/// What is wrong is said here already: the API server checks the schema and its CEL rules between this webhook
+/// and the validating one, so that their first complaint would hide all of ours.
 #[must_use]
 pub(super) fn mutate(kind: Kind, body: &[u8], catalog: &Catalog, id: RequestId) -> Answer {
     let request: Request<'_> = match read(body) {
         Ok(request) => request,
         Err(error) => return Answer::unreadable(&error),
     };
-    let (Some(Operation::Create | Operation::Update), true) =
+    let (Some(operation @ (Operation::Create | Operation::Update)), true) =
         (request.operation(), request.sub_resource.is_empty())
     else {
         return Answer::allow(&request, Reason::Valid, &[]);
@@ -33,15 +36,19 @@ pub(super) fn mutate(kind: Kind, body: &[u8], catalog: &Catalog, id: RequestId) 
     let mut after = before.clone();
     let notices = rules::normalise(kind, &mut after, old.as_ref(), &context(catalog));
     let name = name(&request, &after);
-    let errors = if catalog.settings.strict { rules::strict_errors(&notices) } else { Vec::new() };
-    let answer = if errors.is_empty() {
-        let warnings = warnings(&notices);
+    let deprecated = if catalog.settings.strict { rules::strict_errors(&notices) } else { Vec::new() };
+    let invalid = rules::validate(kind, operation, &after, old.as_ref(), &context(catalog)).errors;
+    let warnings = warnings(&notices);
+    let answer = if !deprecated.is_empty() {
+        let errors = [deprecated, invalid].concat();
+        refuse(&request, kind, &name, Reason::DeprecatedSpelling, &errors, &[], id)
+    } else if !invalid.is_empty() {
+        refuse(&request, kind, &name, Reason::Invalid, &invalid, &warnings, id)
+    } else {
         match diff(&before, &after) {
             Some(patch) => Answer::patch(&request, Reason::Normalised, &patch, &warnings),
             None => Answer::allow(&request, Reason::Valid, &warnings),
         }
-    } else {
-        refuse(&request, kind, &name, Reason::DeprecatedSpelling, &errors, &[], id)
     };
     answer.named(|| name)
 }

@@ -9,7 +9,7 @@ use super::inject::join;
 use super::input::{Files, Source};
 use crate::api::Kind;
 use crate::api::settings::Settings;
-use crate::rules::{self, Context, Operation, Peers};
+use crate::rules::{self, Context, Notice, Operation, Peers};
 use crate::sources::{FileProblem, Group, Manifest};
 use crate::yaml;
 
@@ -138,5 +138,19 @@ fn fix_ours(kind: Kind, manifest: &mut Manifest, console: &mut Console) -> Resul
     for error in &findings.errors {
         console.error(manifest.problem(&error.field, error))?;
     }
+    leave_out_what_admission_adds(&mut manifest.object, &written, &notices);
     Ok((written != manifest.object, !findings.errors.is_empty()))
+}
+
+/// Labels, finalizers and the inferred family are the server's to write: in a manifest they would only be in the
+/// way of whoever keeps it.
+fn leave_out_what_admission_adds(object: &mut Value, written: &Value, notices: &[Notice]) {
+    if !notices.iter().any(|notice| notice.field.starts_with("metadata")) {
+        object["metadata"] = written["metadata"].clone();
+    }
+    if written["spec"]["ipVersion"].is_null()
+        && let Some(spec) = object["spec"].as_object_mut()
+    {
+        spec.shift_remove("ipVersion");
+    }
 }

@@ -6,6 +6,7 @@ use super::opt_in::OptIn;
 use crate::api::keys;
 use crate::catalog::{Catalog, Group, Member, Mode, natural_cmp};
 use crate::reason::Reason;
+use crate::rules::suggest::nearest_few;
 
 /// How many names a message lists before it says how many more there are.
 const LISTED: usize = 5;
@@ -63,15 +64,17 @@ fn other(mode: Mode) -> Mode {
     }
 }
 
-/// Names of groups that the namespace may join, most similar first. Other tenants' groups are not told.
+/// Names of groups that the namespace may join: those that may have been meant, else all in order. Other
+/// tenants' groups are not told.
 fn nearest<'c>(name: &str, mode: Mode, namespace: &str, catalog: &'c Catalog) -> Vec<&'c str> {
     let joinable = |group: &Group| group.members.iter().any(|member| member.serves(namespace));
     let of_mode = catalog.groups().filter(|(of, _, group)| *of == mode && joinable(group));
     let mut names: Vec<&str> = of_mode.map(|(_, name, _)| name).collect();
-    names.sort_by(|a, b| {
-        let (near_a, near_b) = (strsim::jaro_winkler(name, a), strsim::jaro_winkler(name, b));
-        near_b.total_cmp(&near_a).then_with(|| natural_cmp(a, b))
-    });
+    let near = nearest_few(name, names.iter().copied(), LISTED);
+    if !near.is_empty() {
+        return near;
+    }
+    names.sort_unstable_by(|a, b| natural_cmp(a, b));
     names.truncate(LISTED);
     names
 }

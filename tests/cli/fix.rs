@@ -7,8 +7,11 @@ fn the_guides_first_rail_becomes_canonical_and_each_change_is_named() {
     let run = railweave(&["fix", "-f", "manifests/guide/webhook/gpu1.yaml"]);
     assert_eq!(run.code, 0, "{run:?}");
     let [pool, network] = run.objects().try_into().unwrap();
-    assert_eq!(pool["spec"]["subnet"], "172.16.0.0/16");
-    assert_eq!(pool["spec"]["ips"], json!(["172.16.11.1-172.16.11.200"]));
+    assert_eq!(pool["metadata"], json!({"name": "gpu1-net11"}), "labels and finalizers are the server's");
+    assert_eq!(
+        pool["spec"],
+        json!({"gateway": "172.16.11.254", "subnet": "172.16.0.0/16", "ips": ["172.16.11.1-172.16.11.200"]})
+    );
     assert_eq!(
         network["spec"],
         json!({
@@ -32,6 +35,8 @@ fn what_is_canonical_passes_as_it_is_and_fixing_twice_is_fixing_once() {
     let folder = Folder::with(&[("fixed.yaml", &once.out), ("networks.yaml", &text)]);
     let twice = railweave(&["fix", "-f", &folder.argument("fixed.yaml")]);
     assert_eq!((twice.code, twice.out.as_str()), (0, once.out.as_str()));
+    let canonical = railweave(&["fix", "-f", "manifests/examples/injection-8-rails/networks.yaml"]);
+    assert_eq!((canonical.code, canonical.out), (0, text), "what is canonical keeps its comments, too");
     let other = railweave(&["fix", "-f", "manifests/guide/deployment.yaml"]);
     assert_eq!((other.code, other.out), (0, repository("manifests/guide/deployment.yaml")));
 }

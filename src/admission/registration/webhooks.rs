@@ -4,14 +4,12 @@ use serde_json::{Value, json};
 
 use super::selection;
 use super::{Endpoint, Registration, Trust};
+use crate::admission::Webhook;
 use crate::api::settings::FailurePolicy;
 use crate::api::{GROUP, Kind, VERSION, keys};
 
 /// Longer than the server's own deadline of 4 s, so that its answer arrives.
 const TIMEOUT_SECONDS: u8 = 5;
-
-/// Path of the pod webhook; the core group has an empty name.
-const POD_PATH: &str = "/mutate--v1-pod";
 
 pub(super) fn mutating(registration: &Registration<'_>) -> Value {
     let mut webhooks = Vec::new();
@@ -20,7 +18,7 @@ pub(super) fn mutating(registration: &Registration<'_>) -> Value {
         webhooks.push(pods_of_opted_in_namespaces(registration));
     }
     for kind in admitted(registration) {
-        let mut webhook = custom_resource(registration, kind, "mutate", &["CREATE", "UPDATE"]);
+        let mut webhook = custom_resource(registration, kind, Webhook::Mutate(kind), &["CREATE", "UPDATE"]);
         webhook["reinvocationPolicy"] = json!("Never");
         webhooks.push(webhook);
     }
@@ -33,7 +31,7 @@ pub(super) fn validating(registration: &Registration<'_>) -> Value {
             registration.settings.refuse_delete_in_use && matches!(kind, Kind::IpPool | Kind::Subnet);
         let operations: &[&str] =
             if may_refuse_delete { &["CREATE", "UPDATE", "DELETE"] } else { &["CREATE", "UPDATE"] };
-        custom_resource(registration, kind, "validate", operations)
+        custom_resource(registration, kind, Webhook::Validate(kind), operations)
     });
     configuration(registration, "ValidatingWebhookConfiguration", webhooks.collect())
 }
@@ -94,7 +92,7 @@ fn pods(
     json!({
         "name": format!("{name}.{GROUP}"),
         "admissionReviewVersions": ["v1"],
-        "clientConfig": client_config(registration, POD_PATH),
+        "clientConfig": client_config(registration, &Webhook::Pods.path()),
         "failurePolicy": failure_policy,
         "matchConditions": conditions,
         "matchPolicy": "Equivalent",
@@ -113,12 +111,16 @@ fn pods(
     })
 }
 
-fn custom_resource(registration: &Registration<'_>, kind: Kind, verb: &str, operations: &[&str]) -> Value {
-    let path = format!("/{verb}-{}-{VERSION}-{}", GROUP.replace('.', "-"), kind.singular());
+fn custom_resource(
+    registration: &Registration<'_>,
+    kind: Kind,
+    webhook: Webhook,
+    operations: &[&str],
+) -> Value {
     json!({
         "name": format!("{}.{GROUP}", kind.singular()),
         "admissionReviewVersions": ["v1"],
-        "clientConfig": client_config(registration, &path),
+        "clientConfig": client_config(registration, &webhook.path()),
         "failurePolicy": "Fail",
         "matchPolicy": "Equivalent",
         "namespaceSelector": {},

@@ -178,7 +178,7 @@ pub(in crate::api) const NO_MATCH_MASTER: &[Rule] = &[Rule::new(
 
 /// The partition key.
 pub(in crate::api) const PKEY: &[Rule] =
-    &[Rule::new("self == string(self)", "pkey is text: put it in quotes, like pkey: \"1000\"")];
+    &[Rule::new("self == string(self)", "pkey is text: put it in quotes, like pkey: \"0x03E8\"")];
 
 const JSON_OBJECT: Rule = Rule::new(
     "self == '' || (self.trim().startsWith('{') && self.trim().endsWith('}'))",
