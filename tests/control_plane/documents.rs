@@ -37,7 +37,7 @@ impl Mark {
 
 fn blocks(document: &str) -> Vec<Block> {
     let text = std::fs::read_to_string(Path::new(ROOT).join(document)).unwrap();
-    let (mut section, mut open) = (String::new(), None);
+    let (mut section, mut open) = (String::new(), None::<Block>);
     let mut blocks = Vec::new();
     for line in text.lines() {
         match (&mut open, line) {
