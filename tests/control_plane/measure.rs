@@ -56,7 +56,7 @@ pub(crate) async fn what_a_pod_costs_the_api_server() {
         rounds[3].push(
             round(&plain, &pods, &annotated_pod(&[(GoWebhook::MARK, "yes")]), Some(go.child.id())).await,
         );
-        go.unregister(&plain);
+        GoWebhook::unregister(&plain);
     }
 
     println!("\nwhat a pod costs: {PODS} pods by {CLIENTS} clients, best of {ROUNDS} interleaved rounds");
@@ -81,28 +81,26 @@ pub(crate) async fn what_a_pod_costs_the_api_server() {
 
 async fn round(cluster: &Cluster, pods: &Api<Pod>, pod: &Pod, webhook: Option<u32>) -> Round {
     let servers = ["kube-apiserver", "etcd"].map(|name| cluster.pid(name));
-    let cpu = || servers.iter().map(|pid| cpu_of(*pid)).sum::<Duration>();
-    let hook = || webhook.map_or(Duration::ZERO, cpu_of);
+    let cpu = || servers.iter().map(|pid| cpu_of(*pid)).sum::<f64>();
+    let hook = || webhook.map_or(0.0, cpu_of);
     let (cpu_before, hook_before, begun) = (cpu(), hook(), Instant::now());
     let outcome = burst(pods, pod, PODS, CLIENTS).await;
     let took = begun.elapsed().as_secs_f64();
     assert_eq!(outcome.refused, Vec::<String>::new());
     let count = f64::from(u32::try_from(PODS).unwrap());
-    let each = |spent: Duration| spent.as_secs_f64() * 1000.0 / count;
     Round {
         pods_per_second: count / took,
-        control_plane: each(cpu() - cpu_before),
-        webhook: each(hook() - hook_before),
+        control_plane: (cpu() - cpu_before) / count,
+        webhook: (hook() - hook_before) / count,
     }
 }
 
-/// CPU time of a process since it began, from the kernel's clock ticks of 10 ms.
-fn cpu_of(pid: u32) -> Duration {
+/// CPU time of a process since it began, in ms; the kernel counts in ticks of 10 ms.
+fn cpu_of(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
     // The name in parentheses may hold blanks; user and system time are fields 14 and 15.
     let fields = stat.rsplit(')').next().unwrap().split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 10)
+    fields.skip(11).take(2).map(|field| field.parse::<f64>().unwrap() * 10.0).sum()
 }
 
 /// The minimal webhook of `e2e/go-webhook`, as a process.
@@ -172,7 +170,7 @@ impl GoWebhook {
         panic!("the API server does not call the Go webhook");
     }
 
-    fn unregister(&self, cluster: &Cluster) {
+    fn unregister(cluster: &Cluster) {
         cluster.kubectl_ok(&["delete", "mutatingwebhookconfiguration", "go-webhook"], "");
     }
 }
