@@ -100,18 +100,31 @@ impl Installation {
         self
     }
 
-    /// Waits until both webhook configurations carry a CA for every entry.
+    /// Waits until both webhook configurations carry a CA for every entry, and until the policy on the final pod
+    /// is in force if pods are sent at all.
     pub(crate) async fn registered(&self) {
+        let mut pods_are_sent = false;
         for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
             self.wait_for(kind, || async {
-                let printed = self.cluster.kubectl(&["get", "-o", "json", kind, CONTROLLER], "");
-                let object: Value = serde_json::from_str(&printed.out).unwrap_or_default();
-                let entries = object["webhooks"].as_array().cloned().unwrap_or_default();
+                let entries = self.entries(kind);
                 !entries.is_empty()
                     && entries.iter().all(|entry| entry["clientConfig"]["caBundle"].is_string())
             })
             .await;
+            pods_are_sent |= self.entries(kind).iter().any(|entry| entry["rules"][0]["resources"][0] == "pods");
         }
+        if pods_are_sent {
+            let binding = ["get", "validatingadmissionpolicybinding", CONTROLLER];
+            self.wait_for("the policy", || async { self.cluster.kubectl(&binding, "").ok }).await;
+            // API servers take up changed policies once a second.
+            sleep(Duration::from_secs(2)).await;
+        }
+    }
+
+    fn entries(&self, kind: &str) -> Vec<Value> {
+        let printed = self.cluster.kubectl(&["get", "-o", "json", kind, CONTROLLER], "");
+        let object: Value = serde_json::from_str(&printed.out).unwrap_or_default();
+        object["webhooks"].as_array().cloned().unwrap_or_default()
     }
 
     /// Pods of a namespace.

@@ -43,10 +43,7 @@ pub(crate) async fn says_what_is_sent_and_what_is_not() {
             assert!(selector["values"].as_array().unwrap().contains(&out.into()), "{selector}");
         }
     }
-    // It comes into force when the webhooks it relies on surely are.
-    let policy = ["get", "validatingadmissionpolicy", CONTROLLER];
-    installation.wait_for("the policy", || async { installation.cluster.kubectl(&policy, "").ok }).await;
-    let policy = installation.cluster.get(&policy[1..]);
+    let policy = installation.cluster.get(&["validatingadmissionpolicy", CONTROLLER]);
     assert!(
         policy["status"]["typeChecking"]["expressionWarnings"].is_null(),
         "the API server warns of the policy's expressions: {}",
