@@ -111,7 +111,8 @@ impl Installation {
                     && entries.iter().all(|entry| entry["clientConfig"]["caBundle"].is_string())
             })
             .await;
-            pods_are_sent |= self.entries(kind).iter().any(|entry| entry["rules"][0]["resources"][0] == "pods");
+            pods_are_sent |=
+                self.entries(kind).iter().any(|entry| entry["rules"][0]["resources"][0] == "pods");
         }
         if pods_are_sent {
             let binding = ["get", "validatingadmissionpolicybinding", CONTROLLER];
