@@ -215,6 +215,8 @@ pub(crate) async fn a_replica_of_a_big_cluster() {
     installation.add_replica().await;
     let ready = begun.elapsed();
     installation.registered().await;
+    let service_account = ["create", "serviceaccount", "default", "--namespace", "team-9999"];
+    installation.cluster.kubectl_ok(&service_account, "");
     let pod = annotated_pod(&[(crate::objects::RDMA_KEY, "group-999")]);
     installation
         .wait_for("injection", || async {
