@@ -53,7 +53,7 @@ pub enum Reason {
     Invalid,
     /// A custom resource uses a deprecated spelling, and the configuration refuses that.
     DeprecatedSpelling,
-    /// The final-state policy found an opted-in pod without its networks.
+    /// A final-state policy found an opted-in pod without its networks.
     NotInjected,
     /// The request could not be read.
     Unreadable,

@@ -13,6 +13,7 @@ pub mod certificates;
 mod diff;
 pub mod files;
 mod listener;
+mod namespaces;
 mod pods;
 pub mod registration;
 mod resources;

@@ -42,7 +42,10 @@ fn decided(
     let outcome = inject::decide(pod, catalog, &mut Silent);
     let warnings = &outcome.warnings;
     let answer = match &outcome.decision {
-        Decision::Skip(skip) => Answer::allow(request, skip.reason, warnings),
+        Decision::Skip(skip) => match inject::skipped_patch(skip.reason, &pod.pod) {
+            Some(patch) => Answer::patch(request, skip.reason, &patch, warnings),
+            None => Answer::allow(request, skip.reason, warnings),
+        },
         Decision::Inject(plan) => match inject::patch(plan, &pod.pod) {
             Some(patch) => Answer::patch(request, Reason::Injected, &patch, warnings),
             None => Answer::allow(request, Reason::AlreadyInjected, warnings),

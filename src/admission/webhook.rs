@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use super::response::RequestId;
 use super::review::{Answer, ReviewRequest, read_envelope};
-use super::{pods, resources, response};
+use super::{namespaces, pods, resources, response};
 use crate::api::{GROUP, Kind, VERSION};
 use crate::catalog::Catalog;
 use crate::reason::Reason;
@@ -17,6 +17,8 @@ use crate::reason::Reason;
 pub enum Webhook {
     /// Injection into pods.
     Pods,
+    /// The opt-in of namespaces is mirrored to a label.
+    Namespaces,
     /// Custom resources are brought into canonical form.
     Mutate(Kind),
     /// Custom resources are checked.
@@ -31,7 +33,7 @@ impl Webhook {
     pub fn all() -> impl Iterator<Item = Self> {
         let resources =
             Kind::ADMITTED.into_iter().flat_map(|kind| [Self::Mutate(kind), Self::Validate(kind)]);
-        std::iter::once(Self::Pods).chain(resources)
+        [Self::Pods, Self::Namespaces].into_iter().chain(resources)
     }
 
     /// The webhook with a path.
@@ -45,6 +47,7 @@ impl Webhook {
     pub fn path(self) -> String {
         let (verb, kind) = match self {
             Self::Pods => return "/mutate--v1-pod".to_owned(),
+            Self::Namespaces => return "/mutate--v1-namespace".to_owned(),
             Self::Mutate(kind) => ("mutate", kind),
             Self::Validate(kind) => ("validate", kind),
         };
@@ -52,11 +55,12 @@ impl Webhook {
     }
 }
 
-/// The name in metrics and logs: `pods`, `mutate-spiderippool`, `validate-spiderippool`, ...
+/// The name in metrics and logs: `pods`, `namespaces`, `mutate-spiderippool`, `validate-spiderippool`, ...
 impl fmt::Display for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pods => f.write_str("pods"),
+            Self::Namespaces => f.write_str("namespaces"),
             Self::Mutate(kind) => write!(f, "mutate-{}", kind.singular()),
             Self::Validate(kind) => write!(f, "validate-{}", kind.singular()),
         }
@@ -68,6 +72,7 @@ impl fmt::Display for Webhook {
 pub fn decide(webhook: Webhook, body: &[u8], catalog: &Catalog, id: RequestId) -> Answer {
     match webhook {
         Webhook::Pods => pods::answer(body, catalog, id),
+        Webhook::Namespaces => namespaces::answer(body, id),
         Webhook::Mutate(kind) => resources::mutate(kind, body, catalog, id),
         Webhook::Validate(kind) => resources::validate(kind, body, catalog, id),
     }
@@ -117,12 +122,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_those_that_spiderpool_registers() {
+    fn paths_of_custom_resources_are_those_that_spiderpool_registers() {
         let paths: Vec<String> = Webhook::all().map(Webhook::path).collect();
         assert_eq!(
             paths,
             [
                 "/mutate--v1-pod",
+                "/mutate--v1-namespace",
                 "/mutate-spiderpool-spidernet-io-v2beta1-spiderippool",
                 "/validate-spiderpool-spidernet-io-v2beta1-spiderippool",
                 "/mutate-spiderpool-spidernet-io-v2beta1-spidersubnet",

@@ -45,7 +45,10 @@ pub const FINALIZER: &str = "spiderpool.spidernet.io";
 pub const RAILS: &str = "railweave.io/rails";
 /// Annotation on an injected pod: groups and number of networks, e.g. `rdma-network=8`.
 pub const INJECTED: &str = "railweave.io/injected";
-/// Label that the leader mirrors onto namespaces that opted in, for `namespaceSelector`.
+/// Annotation on a pod that asked for rails, was sent to the webhook and left alone all the same: the reason.
+/// Only for reasons of configuration, where an API server may know less than the webhook.
+pub const SKIPPED: &str = "railweave.io/skipped";
+/// Label that mirrors the opt-in of a namespace, for `namespaceSelector`.
 pub const NAMESPACE_OPT_IN: &str = "railweave.io/inject";
 /// Set by the kubelet on the API server's copy of a static pod.
 pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";

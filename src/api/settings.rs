@@ -58,7 +58,7 @@ pub enum Conflicts {
 pub enum FailurePolicy {
     /// Refuse it.
     Fail,
-    /// Let it pass; the final-state policy then refuses it.
+    /// Let it pass; the final-state policies then refuse it.
     Ignore,
 }
 

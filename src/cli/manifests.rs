@@ -7,7 +7,7 @@ use super::console::Console;
 use super::failure::{Exit, Failure};
 use super::inject::join;
 use super::input::{Release, offline_settings, read_catalog};
-use crate::admission::registration::{Endpoint, Registration, Rendered, Trust};
+use crate::admission::registration::{Endpoint, FinalState, Registration, Rendered, Trust};
 use crate::catalog::{Assembler, Catalog};
 use crate::manifests::{RbacOptions, crds, rbac};
 use crate::yaml;
@@ -33,7 +33,7 @@ enum What {
     Crds,
     /// Service account, roles and bindings of the controller
     Rbac(Rbac),
-    /// Webhook configurations and the final-state policy that the leader applies
+    /// Webhook configurations and the final-state policies that the leader applies
     Registration(RegistrationArgs),
 }
 
@@ -112,8 +112,10 @@ fn registration(args: RegistrationArgs, console: &mut Console) -> Result<String,
         owner: None,
     };
     let Rendered { mutating, validating, final_state } = registration.render();
-    let policy = final_state.into_iter().flat_map(|state| [state.policy, state.binding]);
-    let objects = [mutating, validating].into_iter().chain(policy);
+    let policies = final_state.into_iter().flat_map(|FinalState { parameter, pods, namespaces }| {
+        [pods.policy, pods.binding, namespaces.policy, namespaces.binding, parameter]
+    });
+    let objects = [mutating, validating].into_iter().chain(policies);
     let documents = objects.map(|object| yaml::write(&object)).collect::<Result<Vec<_>, _>>()?;
     Ok(join(&documents))
 }

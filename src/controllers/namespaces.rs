@@ -1,4 +1,7 @@
 //! Mirrors the opt-in of namespaces to a label, which `namespaceSelector` can see and annotations cannot be.
+//!
+//! The webhook on namespaces does so when they are written; what is left to the leader are namespaces that were
+//! written before it was registered.
 
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::Namespace;
@@ -13,6 +16,7 @@ use super::error::fenced;
 use super::supervise::timed;
 use super::{ControllerError, FIELD_MANAGER, Leader};
 use crate::api::keys;
+use crate::inject::namespace_opts_in;
 
 /// Patches under way at a time.
 const CONCURRENCY: usize = 8;
@@ -58,15 +62,11 @@ fn correction(metadata: &ObjectMeta) -> Option<Value> {
     } }))
 }
 
-/// Whether one of the inject keys names a group. The annotation beats the label of the same key.
+/// The annotation of an inject key beats the label.
 fn opted_in(metadata: &ObjectMeta) -> bool {
-    let value = |key: &str| {
+    namespace_opts_in(|key| {
         let annotation = metadata.annotations.as_ref().and_then(|annotations| annotations.get(key));
-        annotation.or_else(|| metadata.labels.as_ref()?.get(key))
-    };
-    [keys::RDMA_INJECT, keys::NETWORK_INJECT].into_iter().filter_map(value).any(|value| {
-        let value = value.trim();
-        !value.is_empty() && !keys::OPT_OUT.contains(&value)
+        annotation.or_else(|| metadata.labels.as_ref()?.get(key)).map(String::as_str)
     })
 }
 
@@ -88,23 +88,11 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_as_opted_in() {
-        const RDMA: &str = keys::RDMA_INJECT;
-        const NETWORK: &str = keys::NETWORK_INJECT;
-        type Pairs = &'static [(&'static str, &'static str)];
-        let cases: [(Pairs, Pairs, bool); 8] = [
-            (&[], &[], false),
-            (&[(RDMA, "rails")], &[], true),
-            (&[], &[(NETWORK, "rails")], true),
-            (&[(RDMA, "none")], &[], false),
-            (&[(RDMA, " disabled ")], &[], false),
-            (&[(RDMA, "")], &[], false),
-            (&[(RDMA, "none")], &[(RDMA, "rails")], false),
-            (&[(RDMA, "none"), (NETWORK, "rails")], &[], true),
-        ];
-        for (annotations, labels, expected) in cases {
-            assert_eq!(opted_in(&metadata(annotations, labels)), expected, "{annotations:?} {labels:?}");
-        }
+    fn the_annotation_beats_the_label() {
+        let (rails, none) = ((keys::RDMA_INJECT, "rails"), (keys::RDMA_INJECT, "none"));
+        assert!(opted_in(&metadata(&[], &[rails])));
+        assert!(!opted_in(&metadata(&[none], &[rails])));
+        assert!(opted_in(&metadata(&[rails], &[none])));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod tests;
 
 pub use decide::{PodRequest, decide};
 pub use decision::{Decision, Denial, Outcome, Plan, Skip};
-pub use patch::patch;
+pub use opt_in::namespace_opts_in;
+pub use patch::{patch, skipped_patch};
 pub use pod_view::{ContainerView, PodView, ResourcesView};
 pub use trace::{Silent, Step, Trace};

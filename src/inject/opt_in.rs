@@ -59,3 +59,33 @@ pub(super) fn opt_ins<'a>(
         Some(OptIn { source: Source::Namespace, mode, value })
     })
 }
+
+/// Whether one of a namespace's inject keys names a group. `value` gives the annotation of a key, else its label.
+pub fn namespace_opts_in<'a>(value: impl Fn(&'static str) -> Option<&'a str>) -> bool {
+    Mode::ALL.into_iter().filter_map(|mode| value(mode.key())).any(|value| {
+        let value = value.trim();
+        !value.is_empty() && !keys::OPT_OUT.contains(&value)
+    })
+}
+
+#[cfg(test)]
+mod namespace_tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_opts_in_with_the_name_of_a_group() {
+        let cases = [
+            ([None, None], false),
+            ([Some("rails"), None], true),
+            ([None, Some("rails")], true),
+            ([Some("none"), None], false),
+            ([Some(" disabled "), None], false),
+            ([Some(""), None], false),
+            ([Some("none"), Some("rails")], true),
+        ];
+        for ([rdma, network], expected) in cases {
+            let value = |key| if key == keys::RDMA_INJECT { rdma } else { network };
+            assert_eq!(namespace_opts_in(value), expected, "{rdma:?} {network:?}");
+        }
+    }
+}

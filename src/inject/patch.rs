@@ -5,6 +5,7 @@ use super::pod_view::{Pairs, PodView};
 use super::quantity;
 use crate::api::keys;
 use crate::json;
+use crate::reason::Reason;
 
 /// Writes the JSON patch (RFC 6902) that gives the pod what the plan says; none when the pod has it all.
 ///
@@ -28,6 +29,26 @@ pub fn patch(plan: &Plan<'_>, pod: &PodView<'_>) -> Option<Vec<u8>> {
         [(keys::RAILS, Value::Text(&rails))],
     );
     raise_resources(&mut operations, plan, pod);
+    operations.finish()
+}
+
+/// Writes the patch that notes on a pod why it was left alone, where the API server may not know: its view of the
+/// configuration lags behind, and the policy on the final pod would take the pod for one that was forgotten.
+#[must_use]
+pub fn skipped_patch(reason: Reason, pod: &PodView<'_>) -> Option<Vec<u8>> {
+    let of_configuration = matches!(
+        reason,
+        Reason::InjectionDisabled
+            | Reason::NamespaceExcluded
+            | Reason::NamespaceNotIncluded
+            | Reason::ReleaseNamespace
+    );
+    if !of_configuration {
+        return None;
+    }
+    let mut operations = Operations { json: Vec::with_capacity(128) };
+    let note = [(keys::SKIPPED, Value::Text(reason.code()))];
+    operations.set_all("/metadata/annotations", pod.metadata.annotations.as_ref(), note);
     operations.finish()
 }
 

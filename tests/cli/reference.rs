@@ -51,7 +51,10 @@ fn generated_manifests_are_those_of_the_repository() {
             "MutatingWebhookConfiguration",
             "ValidatingWebhookConfiguration",
             "ValidatingAdmissionPolicy",
-            "ValidatingAdmissionPolicyBinding"
+            "ValidatingAdmissionPolicyBinding",
+            "ValidatingAdmissionPolicy",
+            "ValidatingAdmissionPolicyBinding",
+            "MutatingWebhookConfiguration"
         ]
     );
     assert_eq!(railweave(&["manifests", "rbac"]).objects().len(), 5);

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use crate::installation::{Installation, Options};
 use crate::load::Load;
-use crate::objects::{assert_injected, bare_pod, is_plain, opted_in_pod};
+use crate::objects::{GROUP, RDMA_KEY, annotated_pod, assert_injected, bare_pod, is_plain, opted_in_pod};
 
 const CLIENTS: usize = 8;
 
@@ -76,12 +76,25 @@ pub(crate) async fn lets_nothing_slip_through_when_it_fails_open() {
     let values = ["spiderpoolController.admission.failurePolicy=Ignore"];
     let options = Options { values: &values, ..Options::default() };
     let mut installation = Installation::start("fail-open", options).await.with_rails(2).await;
+    for (namespace, opt_in) in [("team", true), ("plain", false)] {
+        installation.create_namespace(namespace).await;
+        if opt_in {
+            let opt_in = format!("{RDMA_KEY}={GROUP}");
+            installation.cluster.kubectl_ok(&["annotate", "namespace", namespace, &opt_in], "");
+        }
+    }
+    installation.policies_in_force().await;
     let mut replica = installation.replicas.remove(0);
     assert!(replica.terminate().await.success());
     installation.service.remove(replica.endpoint);
     let refused = installation.try_pod("default", &opted_in_pod()).await.unwrap_err().to_string();
     assert!(refused.contains("NotInjected") && refused.contains("train-"), "{refused}");
-    assert!(is_plain(&installation.try_pod("default", &bare_pod()).await.unwrap()));
+    let refused = installation.try_pod("team", &bare_pod()).await.unwrap_err().to_string();
+    assert!(refused.contains("NotInjected") && refused.contains("team/train-"), "{refused}");
+    let opted_out = annotated_pod(&[(RDMA_KEY, "none")]);
+    for (namespace, pod) in [("default", bare_pod()), ("plain", bare_pod()), ("team", opted_out)] {
+        assert!(is_plain(&installation.try_pod(namespace, &pod).await.unwrap()), "{namespace}");
+    }
 }
 
 pub(crate) async fn after_the_api_server_restarts() {

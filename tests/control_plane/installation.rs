@@ -100,10 +100,8 @@ impl Installation {
         self
     }
 
-    /// Waits until both webhook configurations carry a CA for every entry, and until the policy on the final pod
-    /// is in force if pods are sent at all.
+    /// Waits until both webhook configurations carry a CA for every entry.
     pub(crate) async fn registered(&self) {
-        let mut pods_are_sent = false;
         for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
             self.wait_for(kind, || async {
                 let entries = self.entries(kind);
@@ -111,15 +109,16 @@ impl Installation {
                     && entries.iter().all(|entry| entry["clientConfig"]["caBundle"].is_string())
             })
             .await;
-            pods_are_sent |=
-                self.entries(kind).iter().any(|entry| entry["rules"][0]["resources"][0] == "pods");
         }
-        if pods_are_sent {
-            let binding = ["get", "validatingadmissionpolicybinding", CONTROLLER];
-            self.wait_for("the policy", || async { self.cluster.kubectl(&binding, "").ok }).await;
-            // API servers take up changed policies once a second.
-            sleep(Duration::from_secs(2)).await;
-        }
+    }
+
+    /// Waits until the policies on the final pod are in force, a few seconds after the webhooks changed.
+    pub(crate) async fn policies_in_force(&self) {
+        let parameter = format!("{CONTROLLER}-final-state");
+        let parameter = ["get", "mutatingwebhookconfiguration", &parameter];
+        self.wait_for("the policies", || async { self.cluster.kubectl(&parameter, "").ok }).await;
+        // The API server needs a moment to see it.
+        sleep(Duration::from_millis(500)).await;
     }
 
     fn entries(&self, kind: &str) -> Vec<Value> {

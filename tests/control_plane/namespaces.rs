@@ -1,10 +1,11 @@
 //! A namespace opts in for all its pods, by annotation or label.
 
-use crate::installation::{CONTROLLER, Installation, Options};
+use crate::installation::{Installation, Options};
 use crate::objects::{GROUP, RDMA_KEY, annotated_pod, assert_injected, bare_pod, is_plain};
 
 pub(crate) async fn opt_in_for_their_pods() {
     let installation = Installation::start("namespaces", Options::default()).await.with_rails(2).await;
+    installation.policies_in_force().await;
     let opt_in = format!("{RDMA_KEY}={GROUP}");
     for verb in ["annotate", "label"] {
         let name = format!("team-{verb}");
@@ -41,29 +42,30 @@ pub(crate) async fn opt_in_for_their_pods() {
     }
 }
 
-/// The moment between annotating a namespace and the label that the webhook's selector sees: held open here by
-/// having no replica at all. The policy on the final pod refuses what was not injected.
+/// The opt-in is mirrored to the label that selectors see in the very write that makes it. Without a replica that
+/// write is refused, and nothing else is.
 pub(crate) async fn have_no_gap_after_opting_in() {
     let mut installation =
         Installation::start("namespaces-gap", Options::default()).await.with_rails(2).await;
-    installation.create_namespace("team").await;
+    let opt_in = format!("{RDMA_KEY}={GROUP}");
+    for name in ["team", "late", "plain"] {
+        installation.create_namespace(name).await;
+    }
+    let annotated =
+        installation.cluster.kubectl_ok(&["annotate", "namespace", "team", &opt_in, "-o", "json"], "");
+    let annotated: serde_json::Value = serde_json::from_str(&annotated.out).unwrap();
+    assert_eq!(annotated["metadata"]["labels"]["railweave.io/inject"], "true");
+
     for replica in &mut installation.replicas {
         assert!(replica.terminate().await.success());
     }
-    installation.cluster.kubectl_ok(&["annotate", "namespace", "team", &format!("{RDMA_KEY}={GROUP}")], "");
-    let mut last = String::new();
-    let mut refusals = 0;
-    while refusals < 20 {
-        match installation.try_pod("team", &bare_pod()).await {
-            // The API server itself needs a moment to see the annotation.
-            Ok(_) => assert_eq!(refusals, 0, "refused once, then created plain"),
-            Err(error) => {
-                refusals += 1;
-                last = error.to_string();
-            }
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let refused = installation.try_pod("team", &bare_pod()).await.unwrap_err().to_string();
+    assert!(refused.contains("failed calling webhook"), "{refused}");
+    let refused = installation.cluster.kubectl(&["annotate", "namespace", "late", &opt_in], "");
+    assert!(!refused.ok && refused.err.contains("namespaces.spiderpool.spidernet.io"), "{}", refused.err);
+    for name in ["late", "plain"] {
+        assert!(is_plain(&installation.try_pod(name, &bare_pod()).await.unwrap()));
     }
-    assert!(last.contains(CONTROLLER) && last.contains("team"), "{last}");
-    assert!(is_plain(&installation.try_pod("default", &bare_pod()).await.unwrap()));
+    installation.cluster.kubectl_ok(&["label", "namespace", "plain", "team=a"], "");
+    installation.cluster.kubectl_ok(&["create", "namespace", "new"], "");
 }

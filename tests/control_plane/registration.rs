@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::cluster::Components;
 use crate::installation::{CHART, CONTROLLER, Installation, NAMESPACE, Options};
 use crate::objects::{assert_injected, opted_in_pod};
 
@@ -17,11 +18,14 @@ const RESOURCES: [&str; 5] =
     ["spiderippool", "spidersubnet", "spiderreservedip", "spidercoordinator", "spidermultusconfig"];
 
 pub(crate) async fn says_what_is_sent_and_what_is_not() {
-    let installation = Installation::start("registration", Options::default()).await;
+    // kube-controller-manager checks the types of policies.
+    let options = Options { components: Components::All, ..Options::default() };
+    let installation = Installation::start("registration", options).await;
     let mutating = entries(&installation, "mutatingwebhookconfiguration");
     let resources = RESOURCES.map(|kind| format!("{kind}.spiderpool.spidernet.io"));
-    let mut expected =
-        vec!["pods.spiderpool.spidernet.io".to_owned(), "namespace-pods.spiderpool.spidernet.io".to_owned()];
+    let mut expected = ["pods", "namespace-pods", "namespaces"]
+        .map(|name| format!("{name}.spiderpool.spidernet.io"))
+        .to_vec();
     expected.extend(resources.clone());
     assert_eq!(names(&mutating), expected);
     let validating = entries(&installation, "validatingwebhookconfiguration");
@@ -34,7 +38,7 @@ pub(crate) async fn says_what_is_sent_and_what_is_not() {
         let url = entry["clientConfig"]["url"].as_str().unwrap();
         assert!(url.starts_with(&format!("{}/", installation.service.url())), "{url}");
     }
-    for entry in &mutating[..2] {
+    for entry in &mutating[..3] {
         assert_eq!(entry["reinvocationPolicy"], "IfNeeded");
         assert!(!entry["matchConditions"].as_array().unwrap().is_empty());
         let selector = entry["namespaceSelector"]["matchExpressions"][0].clone();
@@ -43,12 +47,15 @@ pub(crate) async fn says_what_is_sent_and_what_is_not() {
             assert!(selector["values"].as_array().unwrap().contains(&out.into()), "{selector}");
         }
     }
-    let policy = installation.cluster.get(&["validatingadmissionpolicy", CONTROLLER]);
-    assert!(
-        policy["status"]["typeChecking"]["expressionWarnings"].is_null(),
-        "the API server warns of the policy's expressions: {}",
-        policy["status"]
-    );
+    for name in [CONTROLLER.to_owned(), format!("{CONTROLLER}-namespaces")] {
+        let policy = || installation.cluster.get(&["validatingadmissionpolicy", &name]);
+        installation
+            .wait_for("the policy to be checked", || async {
+                policy()["status"]["observedGeneration"].is_number()
+            })
+            .await;
+        assert!(policy()["status"]["typeChecking"]["expressionWarnings"].is_null(), "{}", policy()["status"]);
+    }
 }
 
 /// `helm upgrade --reuse-values --set ...enabled=true`, as the guide says, without a restart of anything.

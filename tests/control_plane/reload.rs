@@ -34,7 +34,7 @@ pub(crate) async fn of_include_and_exclude_under_load() {
 
     let standard = ["kube-system", "spiderpool"];
     let mut slowest = Duration::ZERO;
-    for round in 0..3 {
+    for round in 0..2 {
         let edits: [(&[&str], &[&str], bool); 4] = [
             (&["kube-system", "spiderpool", "team-b"], &[], true),
             (&standard, &[], false),
@@ -42,6 +42,8 @@ pub(crate) async fn of_include_and_exclude_under_load() {
             (&standard, &["team-*"], false),
         ];
         for (exclude, include, plain) in edits {
+            // The moment to lose a pod is when the policies hold it to a scope that is no longer the one.
+            installation.policies_in_force().await;
             configure(&installation, exclude, include);
             let what = format!("round {round}, exclude {exclude:?}, include {include:?}");
             let took = installation
@@ -50,7 +52,7 @@ pub(crate) async fn of_include_and_exclude_under_load() {
             slowest = slowest.max(took);
         }
     }
-    eprintln!("reload: the slowest of 12 edits was in force after {} ms", slowest.as_millis());
+    eprintln!("reload: the slowest of 8 edits was in force after {} ms", slowest.as_millis());
     let outcome = load.stop().await;
     outcome.assert_all_injected(50);
     let other = other.stop().await;

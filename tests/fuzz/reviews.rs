@@ -67,6 +67,12 @@ fn text(body: &[u8]) -> String {
 fn review(webhook: Webhook, random: &mut Random) -> Value {
     let object = match webhook {
         Webhook::Pods => pod(),
+        Webhook::Namespaces => json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": "team", "labels": {"railweave.io/inject": "true"}, "annotations": {
+                "cni.spidernet.io/rdma-resource-inject": "rdma-network",
+            }},
+        }),
         Webhook::Mutate(kind) | Webhook::Validate(kind) => {
             let spec = match kind {
                 Kind::IpPool | Kind::Subnet => json!({

@@ -13,6 +13,9 @@ async fn every_webhook_answers_at_its_path() {
             Webhook::Pods => {
                 json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {}})
             }
+            Webhook::Namespaces => {
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})
+            }
             Webhook::Mutate(kind) | Webhook::Validate(kind) => json!({
                 "apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": kind.name(),
                 "metadata": {"name": "a", "namespace": "team"}, "spec": {}

@@ -1,51 +1,80 @@
-//! The policy on the final pod: whoever asked for rails has them, or is refused.
+//! The policies on the final pod: whoever asked for rails has them, or is refused.
 //!
-//! Policies see the namespace object, which match conditions of webhooks do not. So this one also holds in the
-//! moment between annotating a namespace and the leader mirroring that to a label, and when an operator lets
-//! the webhook fail open.
+//! They hold when an operator lets the webhook fail open, and when somebody takes the registration away. One
+//! concerns pods with an inject key of their own, one the silent pods of namespaces that opted in; a match
+//! condition and a namespace selector keep everything else from costing more than a look at its metadata.
+//!
+//! API servers take up changed policies once a second, and learn of webhooks and policies separately. So the
+//! policies themselves never change: which namespaces are in scope stands in their parameter. That is an object
+//! of the same kind as the webhook configuration, because an API server sees writes to one kind in order: a
+//! parameter that was removed before the webhooks changed is gone before they change.
 
 use serde_json::{Value, json};
 
-use super::webhooks::{INJECT_KEYS, cel_list, not_host, not_mirror};
-use super::{FINAL_STATE_VERSION, FinalState, Registration, selection};
+use super::webhooks::{HOST, mirror, opted_in, silent};
+use super::{Registration, selection};
 use crate::api::keys;
 use crate::reason::Reason;
 
-/// The policy with its binding, and the version that the policy asks its parameter for.
-pub(super) fn render(registration: &Registration<'_>) -> (FinalState, String) {
-    let mut spec = spec(registration);
-    let version = version(&spec);
-    let wanted = format!(
-        "params.metadata.?annotations[?'{FINAL_STATE_VERSION}'].orValue('') != '{version}' || \
-         !variables.optedIn || variables.injected"
-    );
-    spec["validations"][0]["expression"] = json!(wanted);
-    let mut policy = registration.object("ValidatingAdmissionPolicy");
-    policy["spec"] = spec;
-    let mut binding = registration.object("ValidatingAdmissionPolicyBinding");
-    binding["spec"] = json!({
-        "paramRef": { "name": registration.name, "parameterNotFoundAction": "Allow" },
-        "policyName": registration.name,
-        "validationActions": ["Deny"],
-    });
-    (FinalState { policy, binding }, version)
+/// Annotation on the parameter: a regular expression for the names of excluded namespaces.
+const EXCLUDED: &str = "railweave.io/excluded-namespaces";
+/// Annotation on the parameter: a regular expression for the names of included namespaces.
+const INCLUDED: &str = "railweave.io/included-namespaces";
+
+/// What is added to the name of the registration for the parameter.
+pub const PARAMETER_SUFFIX: &str = "-final-state";
+/// What is added to the name of the registration for the policy on the silent pods of namespaces.
+pub const NAMESPACES_SUFFIX: &str = "-namespaces";
+
+/// The policies on the final pod, and the parameter that puts them in force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinalState {
+    /// `MutatingWebhookConfiguration` without webhooks; as long as it is absent, the policies let everything pass.
+    pub parameter: Value,
+    /// On pods with an inject key of their own.
+    pub pods: Policy,
+    /// On the other pods of namespaces that opted in.
+    pub namespaces: Policy,
 }
 
-/// FNV-1a: the same for the same policy, on every replica and in every version.
-fn version(spec: &Value) -> String {
-    let hash = spec.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
+/// A policy and what puts it to use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// `ValidatingAdmissionPolicy`
+    pub policy: Value,
+    /// `ValidatingAdmissionPolicyBinding`
+    pub binding: Value,
 }
 
-fn spec(registration: &Registration<'_>) -> Value {
-    json!({
+pub(super) fn render(registration: &Registration<'_>) -> FinalState {
+    let mut opted_in_namespaces = selection::never(registration.scope);
+    opted_in_namespaces.push(selection::opted_in());
+    FinalState {
+        parameter: parameter(registration),
+        pods: policy(registration, "", &selection::never(registration.scope), &opted_in()),
+        namespaces: policy(registration, NAMESPACES_SUFFIX, &opted_in_namespaces, &silent()),
+    }
+}
+
+fn parameter(registration: &Registration<'_>) -> Value {
+    let scope = registration.scope;
+    let mut parameter = registration.object("MutatingWebhookConfiguration", PARAMETER_SUFFIX);
+    // An empty pattern matches every name, and an empty line none.
+    let excluded =
+        if scope.exclude.is_empty() { "^$".to_owned() } else { selection::pattern(&scope.exclude) };
+    parameter["metadata"]["annotations"] =
+        json!({ EXCLUDED: excluded, INCLUDED: selection::pattern(&scope.include) });
+    parameter
+}
+
+fn policy(registration: &Registration<'_>, suffix: &str, namespaces: &[Value], pods: &Value) -> Policy {
+    let mut policy = registration.object("ValidatingAdmissionPolicy", suffix);
+    policy["spec"] = json!({
         "failurePolicy": "Fail",
-        "matchConditions": conditions(registration),
+        "matchConditions": [pods],
         "matchConstraints": {
             "matchPolicy": "Equivalent",
-            "namespaceSelector": { "matchExpressions": selection::expressions(registration.scope) },
+            "namespaceSelector": { "matchExpressions": namespaces },
             "objectSelector": {},
             "resourceRules": [{
                 "apiGroups": [""],
@@ -57,66 +86,48 @@ fn spec(registration: &Registration<'_>) -> Value {
         },
         "paramKind": {
             "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingWebhookConfiguration",
+            "kind": "MutatingWebhookConfiguration",
         },
         "validations": [{
+            "expression": "variables.decided || variables.exempt || !variables.inScope",
             "messageExpression": message(registration.name),
             "reason": "Forbidden",
         }],
         "variables": variables(),
-    })
+    });
+    let name = policy["metadata"]["name"].clone();
+    let mut binding = registration.object("ValidatingAdmissionPolicyBinding", suffix);
+    binding["spec"] = json!({
+        "paramRef": {
+            "name": format!("{}{PARAMETER_SUFFIX}", registration.name),
+            "parameterNotFoundAction": "Allow",
+        },
+        "policyName": name,
+        "validationActions": ["Deny"],
+    });
+    Policy { policy, binding }
 }
 
-/// The pods that admission never injects are none of the policy's business.
-fn conditions(registration: &Registration<'_>) -> Vec<Value> {
+fn variables() -> Value {
     let os = "object.spec.?os.?name.or(object.spec.?nodeSelector[?'kubernetes.io/os']).orValue('')";
-    let mut conditions = vec![
-        not_mirror(),
-        not_host(),
-        json!({ "name": "not-windows", "expression": format!("{os} != 'windows'") }),
-    ];
-    conditions.extend(selection::conditions(registration.scope));
-    conditions
-}
-
-fn variables() -> Vec<Value> {
-    let variable = |name: &str, expression: String| json!({ "name": name, "expression": expression });
-    let all_keys = cel_list(&INJECT_KEYS);
-    let values = |object: &str| {
-        format!(
-            "{all_keys}.map(key, {object}.metadata.?annotations[?key].or({object}.metadata.?labels[?key])\
-             .orValue('none').trim())"
-        )
-    };
-    let opt_out = cel_list(&keys::OPT_OUT);
-    let opt_out_of_namespaces = cel_list(&["", keys::OPT_OUT[0], keys::OPT_OUT[1]]);
-    vec![
-        variable(
-            "podSpeaks",
-            format!(
-                "{all_keys}.exists(key, object.metadata.?annotations[?key].hasValue() || \
-                 object.metadata.?labels[?key].hasValue())"
-            ),
-        ),
-        variable(
-            "optedIn",
-            format!(
-                "variables.podSpeaks ? {}.exists(value, !(value in {opt_out})) : \
-                 {}.exists(value, !(value in {opt_out_of_namespaces}))",
-                values("object"),
-                values("namespaceObject"),
-            ),
-        ),
-        variable(
-            "injected",
-            format!(
-                "object.metadata.?labels[?'{}'].orValue('').matches('^[1-9][0-9]*$') && \
-                 object.metadata.?annotations[?'{}'].orValue('') != ''",
-                keys::RAILS,
-                keys::NETWORKS,
-            ),
-        ),
-    ]
+    let injected = format!(
+        "object.metadata.?labels[?'{}'].orValue('').matches('^[1-9][0-9]*$') && \
+         object.metadata.?annotations[?'{}'].orValue('') != ''",
+        keys::RAILS,
+        keys::NETWORKS,
+    );
+    // Whoever answered knew more than the parameter says, or knew it earlier.
+    let decided = format!("({injected}) || object.metadata.?annotations[?'{}'].hasValue()", keys::SKIPPED);
+    let exempt = format!("{} || {HOST} || {os} == 'windows'", mirror());
+    let in_scope = format!(
+        "!request.namespace.matches(params.metadata.annotations['{EXCLUDED}']) && \
+         request.namespace.matches(params.metadata.annotations['{INCLUDED}'])"
+    );
+    json!([
+        { "name": "decided", "expression": decided },
+        { "name": "exempt", "expression": exempt },
+        { "name": "inScope", "expression": in_scope },
+    ])
 }
 
 /// Names the pod, what is wrong with it and what to do next.

@@ -1,4 +1,4 @@
-//! What the API server is told about railweave: both webhook configurations and the final-state policy.
+//! What the API server is told about railweave: both webhook configurations and the policies on the final pod.
 //!
 //! Pure rendering from the live configuration: the leader applies the result, `manifests` and the tests print
 //! it. Every field that the API server would default is written out, so that a stored object can be compared
@@ -7,6 +7,8 @@
 mod final_state;
 mod selection;
 mod webhooks;
+
+pub use final_state::{FinalState, NAMESPACES_SUFFIX, PARAMETER_SUFFIX, Policy};
 
 use serde_json::{Value, json};
 
@@ -57,55 +59,34 @@ pub struct Registration<'a> {
     pub owner: Option<&'a Value>,
 }
 
-/// The objects to apply. The policy is absent while injection is off.
+/// The objects to apply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
     /// `MutatingWebhookConfiguration`
     pub mutating: Value,
     /// `ValidatingWebhookConfiguration`
     pub validating: Value,
-    /// `ValidatingAdmissionPolicy` and its binding.
+    /// The policies on the final pod; absent while injection is off.
     pub final_state: Option<FinalState>,
-}
-
-/// Annotation on the `ValidatingWebhookConfiguration`: the version of the final-state policy that is to be in
-/// force. A policy of another version lets everything pass.
-///
-/// API servers look for changed policies once a second, but see changed parameters at once. So when the
-/// configuration narrows, the old policy is silenced before pods that it still means are left alone.
-pub const FINAL_STATE_VERSION: &str = "railweave.io/final-state";
-
-/// The policy that looks at the pod after all webhooks, and what puts it in force.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FinalState {
-    /// `ValidatingAdmissionPolicy`
-    pub policy: Value,
-    /// `ValidatingAdmissionPolicyBinding`
-    pub binding: Value,
 }
 
 impl Registration<'_> {
     /// Renders all objects.
     #[must_use]
     pub fn render(&self) -> Rendered {
-        let final_state = self.settings.inject.enabled.then(|| final_state::render(self));
-        let mut validating = webhooks::validating(self);
-        if let Some((_, version)) = &final_state {
-            validating["metadata"]["annotations"][FINAL_STATE_VERSION] = json!(version);
-        }
         Rendered {
             mutating: webhooks::mutating(self),
-            validating,
-            final_state: final_state.map(|(final_state, _)| final_state),
+            validating: webhooks::validating(self),
+            final_state: self.settings.inject.enabled.then(|| final_state::render(self)),
         }
     }
 
-    fn object(&self, kind: &str) -> Value {
+    fn object(&self, kind: &str, suffix: &str) -> Value {
         let mut object = json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": kind,
             "metadata": {
-                "name": self.name,
+                "name": format!("{}{suffix}", self.name),
                 "labels": { "app.kubernetes.io/name": "railweave", "app.kubernetes.io/instance": self.name },
             },
         });
@@ -181,31 +162,38 @@ mod tests {
     }
 
     #[test]
-    fn the_final_state_policy_is_the_golden_one() {
-        let mut fixture = Fixture::injecting();
-        fixture.settings.inject.namespaces_include = vec!["team-*".into(), "lab".into()];
-        fixture.settings.inject.namespaces_exclude = vec!["team-x?".into(), "plain".into()];
-        let rendered = fixture.render();
-        let version = rendered.validating["metadata"]["annotations"][FINAL_STATE_VERSION].as_str().unwrap();
-        assert_eq!(version.len(), 16);
-        let FinalState { policy, binding } = rendered.final_state.unwrap();
-        assert_eq!(policy, golden(&include_str!("golden/policy.yaml").replace("VERSION", version)));
-        assert_eq!(binding, golden(include_str!("golden/binding.yaml")));
+    fn the_final_state_policies_are_the_golden_ones() {
+        let FinalState { pods, namespaces, .. } = Fixture::injecting().render().final_state.unwrap();
+        assert_eq!(pods.policy, golden(include_str!("golden/policy.yaml")));
+        assert_eq!(pods.binding, golden(include_str!("golden/binding.yaml")));
+        assert_eq!(namespaces.policy, golden(include_str!("golden/namespaces-policy.yaml")));
+        assert_eq!(namespaces.binding, golden(include_str!("golden/namespaces-binding.yaml")));
     }
 
     #[test]
-    fn the_version_changes_with_the_policy_and_with_nothing_else() {
-        let version = |fixture: &Fixture| {
-            fixture.render().validating["metadata"]["annotations"][FINAL_STATE_VERSION].clone()
-        };
+    fn the_scope_changes_the_parameter_and_no_policy() {
+        let plain = Fixture::injecting().render().final_state.unwrap();
         let mut fixture = Fixture::injecting();
-        let first = version(&fixture);
         fixture.settings.failure_policy = FailurePolicy::Ignore;
         fixture.trust = Trust::Bundle("OTHER".into());
-        assert_eq!(version(&fixture), first);
-        fixture.settings.inject.namespaces_exclude.push("team".into());
-        assert_ne!(version(&fixture), first);
-        assert_eq!(version(&Fixture::new()), Value::Null, "no policy, no version");
+        assert_eq!(fixture.render().final_state.as_ref(), Some(&plain));
+
+        fixture.settings.inject.namespaces_include = vec!["team-*".into(), "lab".into()];
+        fixture.settings.inject.namespaces_exclude = vec!["team-x?".into(), "plain".into()];
+        let narrowed = fixture.render().final_state.unwrap();
+        assert_eq!(narrowed.parameter, golden(include_str!("golden/parameter.yaml")));
+        assert_eq!((narrowed.pods, narrowed.namespaces), (plain.pods, plain.namespaces));
+    }
+
+    #[test]
+    fn an_empty_scope_excludes_none_and_includes_all() {
+        let mut fixture = Fixture::injecting();
+        fixture.settings.inject.namespaces_exclude.clear();
+        let annotations = &fixture.render().final_state.unwrap().parameter["metadata"]["annotations"];
+        assert_eq!(
+            *annotations,
+            json!({ "railweave.io/excluded-namespaces": "^$", "railweave.io/included-namespaces": "" })
+        );
     }
 
     #[test]
@@ -261,7 +249,10 @@ mod tests {
             let pods = webhook["name"].as_str().unwrap().contains("pods.");
             assert_eq!(webhook["failurePolicy"], if pods { "Ignore" } else { "Fail" });
         }
-        assert_eq!(rendered.final_state.unwrap().policy["spec"]["failurePolicy"], "Fail");
+        let FinalState { pods, namespaces, .. } = rendered.final_state.unwrap();
+        for Policy { policy, .. } in [pods, namespaces] {
+            assert_eq!(policy["spec"]["failurePolicy"], "Fail");
+        }
     }
 
     #[test]
@@ -290,8 +281,9 @@ mod tests {
         let mut fixture = Fixture::injecting();
         fixture.owner = Some(owner.clone());
         let rendered = fixture.render();
-        let FinalState { policy, binding } = rendered.final_state.unwrap();
-        for object in [rendered.mutating, rendered.validating, policy, binding] {
+        let FinalState { parameter, pods, namespaces } = rendered.final_state.unwrap();
+        let policies = [pods.policy, pods.binding, namespaces.policy, namespaces.binding];
+        for object in [rendered.mutating, rendered.validating, parameter].into_iter().chain(policies) {
             assert_eq!(object["metadata"]["ownerReferences"], json!([owner]));
         }
     }

@@ -4,19 +4,26 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::api::keys;
 use crate::catalog::{Glob, SYSTEM_NAMESPACES, Scope};
 
 /// The label that the API server itself keeps on every namespace.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
+/// Namespaces that no configuration opens: the system's and railweave's own.
+pub(super) fn never(scope: &Scope) -> Vec<Value> {
+    vec![not_in(&never_names(scope).collect())]
+}
+
+/// Namespaces whose opt-in is mirrored to their label.
+pub(super) fn opted_in() -> Value {
+    json!({ "key": keys::NAMESPACE_OPT_IN, "operator": "In", "values": ["true"] })
+}
+
 /// The expressions of a `namespaceSelector` that says all of the scope that plain names can say.
 pub(super) fn expressions(scope: &Scope) -> Vec<Value> {
-    let out: BTreeSet<&str> = SYSTEM_NAMESPACES
-        .into_iter()
-        .chain([scope.release_namespace.as_str()])
-        .chain(scope.exclude.iter().filter(|glob| is_plain(glob)).map(Glob::text))
-        .collect();
-    let mut expressions = vec![json!({ "key": NAME_LABEL, "operator": "NotIn", "values": out })];
+    let plain = scope.exclude.iter().filter(|glob| is_plain(glob)).map(Glob::text);
+    let mut expressions = vec![not_in(&never_names(scope).chain(plain).collect())];
     if !scope.include.is_empty() && scope.include.iter().all(is_plain) {
         let names: BTreeSet<&str> = scope.include.iter().map(Glob::text).collect();
         expressions.push(json!({ "key": NAME_LABEL, "operator": "In", "values": names }));
@@ -24,17 +31,24 @@ pub(super) fn expressions(scope: &Scope) -> Vec<Value> {
     expressions
 }
 
+fn never_names(scope: &Scope) -> impl Iterator<Item = &str> {
+    SYSTEM_NAMESPACES.into_iter().chain([scope.release_namespace.as_str()])
+}
+
+fn not_in(names: &BTreeSet<&str>) -> Value {
+    json!({ "key": NAME_LABEL, "operator": "NotIn", "values": names })
+}
+
 /// The match conditions for what needs a pattern.
 pub(super) fn conditions(scope: &Scope) -> Vec<Value> {
     let mut conditions = Vec::new();
     let excluded: Vec<&Glob> = scope.exclude.iter().filter(|glob| !is_plain(glob)).collect();
     if !excluded.is_empty() {
-        let expression = format!("!{}", matches_any(&excluded));
+        let expression = format!("!{}", matches_any(excluded));
         conditions.push(json!({ "name": "namespace-not-excluded", "expression": expression }));
     }
     if !scope.include.iter().all(is_plain) {
-        let included: Vec<&Glob> = scope.include.iter().collect();
-        let expression = matches_any(&included);
+        let expression = matches_any(&scope.include);
         conditions.push(json!({ "name": "namespace-included", "expression": expression }));
     }
     conditions
@@ -44,8 +58,13 @@ fn is_plain(glob: &Glob) -> bool {
     !glob.text().contains(['*', '?'])
 }
 
-/// Patterns hold lower-case letters, digits, `-` and the wildcards, so they need no quoting in CEL.
-fn matches_any(globs: &[&Glob]) -> String {
-    let patterns: Vec<String> = globs.iter().map(|glob| glob.regex()).collect();
-    format!("request.namespace.matches('{}')", patterns.join("|"))
+fn matches_any<'g>(globs: impl IntoIterator<Item = &'g Glob>) -> String {
+    format!("request.namespace.matches('{}')", pattern(globs))
+}
+
+/// A regular expression for all of the globs; none match everything. They hold lower-case letters, digits, `-`
+/// and the wildcards, so nothing needs quoting in CEL.
+pub(super) fn pattern<'g>(globs: impl IntoIterator<Item = &'g Glob>) -> String {
+    let patterns: Vec<String> = globs.into_iter().map(Glob::regex).collect();
+    patterns.join("|")
 }

@@ -16,6 +16,7 @@ pub(super) fn mutating(registration: &Registration<'_>) -> Value {
     if registration.settings.inject.enabled {
         webhooks.push(opted_in_pods(registration));
         webhooks.push(pods_of_opted_in_namespaces(registration));
+        webhooks.push(namespaces(registration));
     }
     for kind in admitted(registration) {
         let mut webhook = custom_resource(registration, kind, Webhook::Mutate(kind), &["CREATE", "UPDATE"]);
@@ -43,7 +44,7 @@ fn admitted(registration: &Registration<'_>) -> impl Iterator<Item = Kind> {
 }
 
 fn configuration(registration: &Registration<'_>, kind: &str, webhooks: Vec<Value>) -> Value {
-    let mut object = registration.object(kind);
+    let mut object = registration.object(kind, "");
     if let Trust::CertManager(certificate) = registration.trust {
         object["metadata"]["annotations"] = json!({ "cert-manager.io/inject-ca-from": certificate });
     }
@@ -54,28 +55,50 @@ fn configuration(registration: &Registration<'_>, kind: &str, webhooks: Vec<Valu
 /// Pods that carry an inject key of their own. Host network and Windows pods are sent as well, so that they
 /// get a warning; pods that opt out are not.
 fn opted_in_pods(registration: &Registration<'_>) -> Value {
-    let opted_in = format!(
-        "{}.exists(key, !(object.metadata.?annotations[?key].or(object.metadata.?labels[?key])\
-         .orValue('none').trim() in {}))",
-        cel_list(&INJECT_KEYS),
-        cel_list(&keys::OPT_OUT),
-    );
-    let conditions = vec![json!({ "name": "opted-in", "expression": opted_in }), not_mirror()];
+    let conditions = vec![opted_in(), not_mirror()];
     pods(registration, "pods", &selection::expressions(registration.scope), conditions)
 }
 
 /// Pods that say nothing, in namespaces that opted in.
 fn pods_of_opted_in_namespaces(registration: &Registration<'_>) -> Value {
-    let silent = format!(
-        "{}.all(key, !object.metadata.?annotations[?key].hasValue() && \
-         !object.metadata.?labels[?key].hasValue())",
-        cel_list(&INJECT_KEYS),
-    );
-    let conditions =
-        vec![json!({ "name": "no-key-of-its-own", "expression": silent }), not_mirror(), not_host()];
     let mut expressions = selection::expressions(registration.scope);
-    expressions.push(json!({ "key": keys::NAMESPACE_OPT_IN, "operator": "In", "values": ["true"] }));
-    pods(registration, "namespace-pods", &expressions, conditions)
+    expressions.push(selection::opted_in());
+    pods(registration, "namespace-pods", &expressions, vec![silent(), not_mirror(), not_host()])
+}
+
+/// Namespaces whose label does not say what their inject keys say. Nobody else is sent, and these may not pass
+/// unanswered: pods would be created plain until the leader has mirrored the opt-in.
+fn namespaces(registration: &Registration<'_>) -> Value {
+    let opted_in = format!(
+        "{}.exists(key, !(object.metadata.?annotations[?key].or(object.metadata.?labels[?key])\
+         .orValue('').trim() in {}))",
+        cel_list(&INJECT_KEYS),
+        cel_list(&["", keys::OPT_OUT[0], keys::OPT_OUT[1]]),
+    );
+    let mirrored = format!("object.metadata.?labels[?'{}'].orValue('')", keys::NAMESPACE_OPT_IN);
+    json!({
+        "name": format!("namespaces.{GROUP}"),
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": client_config(registration, &Webhook::Namespaces.path()),
+        "failurePolicy": "Fail",
+        "matchConditions": [{
+            "name": "opt-in-not-mirrored",
+            "expression": format!("{mirrored} != ({opted_in} ? 'true' : '')"),
+        }],
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": { "matchExpressions": selection::never(registration.scope) },
+        "objectSelector": {},
+        "reinvocationPolicy": "IfNeeded",
+        "rules": [{
+            "apiGroups": [""],
+            "apiVersions": ["v1"],
+            "operations": ["CREATE", "UPDATE"],
+            "resources": ["namespaces"],
+            "scope": "Cluster",
+        }],
+        "sideEffects": "None",
+        "timeoutSeconds": TIMEOUT_SECONDS,
+    })
 }
 
 fn pods(
@@ -151,19 +174,47 @@ fn client_config(registration: &Registration<'_>, path: &str) -> Value {
 }
 
 /// The two keys of [`keys`], as CEL wants them.
-pub(super) const INJECT_KEYS: [&str; 2] = [keys::RDMA_INJECT, keys::NETWORK_INJECT];
+const INJECT_KEYS: [&str; 2] = [keys::RDMA_INJECT, keys::NETWORK_INJECT];
 
 /// `['a', 'b']`
-pub(super) fn cel_list(texts: &[&str]) -> String {
+fn cel_list(texts: &[&str]) -> String {
     let quoted: Vec<String> = texts.iter().map(|text| format!("'{text}'")).collect();
     format!("[{}]", quoted.join(", "))
 }
 
-pub(super) fn not_mirror() -> Value {
-    let expression = format!("!object.metadata.?annotations[?'{}'].hasValue()", keys::MIRROR_POD);
-    json!({ "name": "not-mirror", "expression": expression })
+/// Pods with an inject key of their own that does not opt out.
+pub(super) fn opted_in() -> Value {
+    let expression = format!(
+        "{}.exists(key, !(object.metadata.?annotations[?key].or(object.metadata.?labels[?key])\
+         .orValue('none').trim() in {}))",
+        cel_list(&INJECT_KEYS),
+        cel_list(&keys::OPT_OUT),
+    );
+    json!({ "name": "opted-in", "expression": expression })
 }
 
-pub(super) fn not_host() -> Value {
-    json!({ "name": "not-host-network", "expression": "!object.spec.?hostNetwork.orValue(false)" })
+/// Pods without an inject key of their own.
+pub(super) fn silent() -> Value {
+    let expression = format!(
+        "{}.all(key, !object.metadata.?annotations[?key].hasValue() && \
+         !object.metadata.?labels[?key].hasValue())",
+        cel_list(&INJECT_KEYS),
+    );
+    json!({ "name": "no-key-of-its-own", "expression": expression })
+}
+
+/// CEL: the pod is the API server's copy of a static pod.
+pub(super) fn mirror() -> String {
+    format!("object.metadata.?annotations[?'{}'].hasValue()", keys::MIRROR_POD)
+}
+
+/// CEL: the pod uses the host's network.
+pub(super) const HOST: &str = "object.spec.?hostNetwork.orValue(false)";
+
+fn not_mirror() -> Value {
+    json!({ "name": "not-mirror", "expression": format!("!{}", mirror()) })
+}
+
+fn not_host() -> Value {
+    json!({ "name": "not-host-network", "expression": format!("!{HOST}") })
 }

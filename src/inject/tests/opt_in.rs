@@ -1,7 +1,8 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::super::skipped_patch;
 use super::{Fixture, networks_of};
-use crate::api::keys::{MIRROR_POD, NETWORK_INJECT, RDMA_INJECT};
+use crate::api::keys::{MIRROR_POD, NETWORK_INJECT, RDMA_INJECT, SKIPPED};
 use crate::reason::Reason;
 
 #[test]
@@ -102,4 +103,31 @@ fn a_pod_of_an_opted_in_namespace_that_is_exempt_is_left_in_peace() {
     let answer =
         Fixture::new().namespace(RDMA_INJECT, "rdma-network").spec("hostNetwork", json!(true)).decide();
     assert_eq!((answer.reason, answer.warnings.len()), (Reason::HostNetwork, 0));
+}
+
+#[test]
+fn the_reason_is_noted_where_the_api_server_may_not_know_it() {
+    let note = |reason: Reason, pod: &Value| {
+        let body = pod.to_string();
+        let patch = skipped_patch(reason, &serde_json::from_str(&body).unwrap())?;
+        let mut after = pod.clone();
+        json_patch::patch(&mut after, &serde_json::from_slice::<json_patch::Patch>(&patch).unwrap()).unwrap();
+        Some(after["metadata"]["annotations"].clone())
+    };
+    let pod = Fixture::new().rails().pod;
+    for reason in [
+        Reason::InjectionDisabled,
+        Reason::NamespaceExcluded,
+        Reason::NamespaceNotIncluded,
+        Reason::ReleaseNamespace,
+    ] {
+        let expected = json!({ RDMA_INJECT: "rdma-network", SKIPPED: reason.code() });
+        assert_eq!(note(reason, &pod), Some(expected.clone()));
+        let mut noted = pod.clone();
+        noted["metadata"]["annotations"] = expected;
+        assert_eq!(note(reason, &noted), None, "it is there already");
+    }
+    for reason in [Reason::NotOptedIn, Reason::OptedOut, Reason::HostNetwork, Reason::WindowsPod] {
+        assert_eq!(note(reason, &pod), None, "{reason}");
+    }
 }

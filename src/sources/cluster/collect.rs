@@ -16,14 +16,10 @@ use crate::catalog::{Assembler, Catalog, ObjectKey};
 /// How long changes are gathered, counted from the first.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// How long a new configuration is announced before it is put in force.
-const ANNOUNCE: Duration = Duration::from_millis(400);
-
 pub(super) struct Collector {
     assembler: Assembler,
     catalog: Arc<ArcSwap<Catalog>>,
     changed: watch::Sender<u64>,
-    upcoming: watch::Sender<Option<Arc<Catalog>>>,
     progress: Arc<Progress>,
     /// Kinds in the middle of a list, with what it has named so far.
     listing: BTreeMap<&'static str, BTreeSet<ObjectKey>>,
@@ -31,8 +27,6 @@ pub(super) struct Collector {
     reported: BTreeMap<(&'static str, ObjectKey), String>,
     /// Whether the objects differ from the last compiled catalog.
     stale: bool,
-    /// The last compiled catalog, while it is not in force.
-    compiled: Option<Arc<Catalog>>,
 }
 
 impl Collector {
@@ -40,19 +34,16 @@ impl Collector {
         assembler: Assembler,
         catalog: Arc<ArcSwap<Catalog>>,
         changed: watch::Sender<u64>,
-        upcoming: watch::Sender<Option<Arc<Catalog>>>,
         progress: Arc<Progress>,
     ) -> Self {
         Self {
             assembler,
             catalog,
             changed,
-            upcoming,
             progress,
             listing: BTreeMap::new(),
             reported: BTreeMap::new(),
             stale: true,
-            compiled: None,
         }
     }
 
@@ -72,11 +63,11 @@ impl Collector {
                     None => return,
                 },
                 () = timer => {
-                    self = match self.compile().await {
+                    due = None;
+                    self = match self.publish().await {
                         Some(collector) => collector,
                         None => return,
                     };
-                    due = self.publish();
                 }
             }
             if self.stale && due.is_none() && self.progress.synced() {
@@ -144,11 +135,9 @@ impl Collector {
         }
     }
 
-    /// Compiles on a thread of its own: thousands of groups take milliseconds that requests should not wait.
-    async fn compile(mut self) -> Option<Self> {
-        if !self.stale {
-            return Some(self);
-        }
+    /// Compiles on a thread of its own, because thousands of groups take milliseconds that requests should not
+    /// wait, and puts the catalog in force.
+    async fn publish(mut self) -> Option<Self> {
         let mut assembler = self.assembler;
         let compiled = tokio::task::spawn_blocking(move || {
             let catalog = assembler.assemble();
@@ -163,24 +152,9 @@ impl Collector {
             }
         };
         self.stale = false;
-        self.compiled = Some(Arc::new(catalog));
-        Some(self)
-    }
-
-    /// Puts the compiled catalog in force, or announces it if its configuration is new; then says when to
-    /// come back.
-    fn publish(&mut self) -> Option<Instant> {
-        let catalog = self.compiled.take()?;
-        let in_force = *self.changed.borrow() > 0;
-        let known = |other: &Catalog| other.config == catalog.config;
-        if in_force && !known(&self.catalog.load()) && !self.upcoming.borrow().as_deref().is_some_and(known) {
-            self.upcoming.send_replace(Some(catalog.clone()));
-            self.compiled = Some(catalog);
-            return Some(Instant::now() + ANNOUNCE);
-        }
-        self.catalog.store(catalog);
+        self.catalog.store(Arc::new(catalog));
         self.changed.send_modify(|count| *count += 1);
-        None
+        Some(self)
     }
 }
 
@@ -196,7 +170,6 @@ mod tests {
         deliver: mpsc::Sender<Delivery>,
         catalog: Arc<ArcSwap<Catalog>>,
         changes: watch::Receiver<u64>,
-        upcoming: watch::Receiver<Option<Arc<Catalog>>>,
     }
 
     impl Fixture {
@@ -205,13 +178,12 @@ mod tests {
             let catalog = Arc::new(ArcSwap::from_pointee(assembler.assemble()));
             let (deliver, deliveries) = mpsc::channel(16);
             let (announce, changes) = watch::channel(0);
-            let (announce_upcoming, upcoming) = watch::channel(None);
             let progress = Arc::new(Progress::default());
             progress.expect("Namespace");
             progress.expect("SpiderIPPool");
-            let collector = Collector::new(assembler, catalog.clone(), announce, announce_upcoming, progress);
+            let collector = Collector::new(assembler, catalog.clone(), announce, progress);
             tokio::spawn(collector.run(deliveries));
-            Self { deliver, catalog, changes, upcoming }
+            Self { deliver, catalog, changes }
         }
 
         async fn list(&self, kind: &'static str, objects: &[Value]) {
@@ -274,22 +246,5 @@ mod tests {
         fixture.send(Delivery::Object("SpiderIPPool", Box::new(pool("bad", &json!("10.1.0.0/24"))))).await;
         let catalog = fixture.next().await;
         assert_eq!((catalog.counts().pools, catalog.problems.len()), (2, 0));
-    }
-
-    #[tokio::test]
-    async fn a_new_configuration_is_announced_before_it_is_in_force() {
-        let mut fixture = Fixture::start();
-        fixture.list("Namespace", &[]).await;
-        fixture.list("SpiderIPPool", &[]).await;
-        fixture.next().await;
-        assert!(!fixture.upcoming.has_changed().unwrap());
-        let config = json!({ "kind": "ConfigMap", "metadata": { "name": "c", "namespace": "n" },
-            "data": { "conf.yml": "podResourceInject: {enabled: true}\n" } });
-        fixture.send(Delivery::Object("ConfigMap", Box::new(config))).await;
-        fixture.upcoming.changed().await.unwrap();
-        let upcoming = fixture.upcoming.borrow().clone().unwrap();
-        assert!(upcoming.settings.inject.enabled);
-        assert!(!fixture.catalog.load().settings.inject.enabled);
-        assert!(fixture.next().await.settings.inject.enabled);
     }
 }

@@ -43,9 +43,6 @@ pub struct Feed {
     pub catalog: Arc<ArcSwap<Catalog>>,
     /// Counts catalogs: changes with each one that is put in force.
     pub changes: watch::Receiver<u64>,
-    /// A catalog with another configuration, a moment before it is put in force, so that the leader can
-    /// prepare the API server for it.
-    pub upcoming: watch::Receiver<Option<Arc<Catalog>>>,
     /// What the watches have delivered.
     pub progress: Arc<Progress>,
 }
@@ -76,21 +73,14 @@ impl ClusterSource {
         let catalog = Arc::new(ArcSwap::from_pointee(assembler.assemble()));
         let (deliver, deliveries) = mpsc::channel(DELIVERIES);
         let (announce, changes) = watch::channel(0);
-        let (announce_upcoming, upcoming) = watch::channel(None);
         let progress = Arc::new(Progress::default());
         for watched in watches::all(&self) {
             progress.expect(watched.kind);
             tasks.spawn(watches::run(watched, deliver.clone(), progress.clone(), self.metrics.clone()));
         }
-        let collector = collect::Collector::new(
-            assembler,
-            catalog.clone(),
-            announce,
-            announce_upcoming,
-            progress.clone(),
-        );
+        let collector = collect::Collector::new(assembler, catalog.clone(), announce, progress.clone());
         tasks.spawn(collector.run(deliveries));
-        Feed { catalog, changes, upcoming, progress }
+        Feed { catalog, changes, progress }
     }
 }
 
