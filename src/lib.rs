@@ -14,6 +14,7 @@
 //! | [`manifests`] | generated manifests as text |
 //! | [`catalog`] | the compiled, immutable view that admission decides on |
 //! | [`rules`] | normalise and validate, one file for each kind |
+//! | [`render`] | network -> CNI configuration list -> `NetworkAttachmentDefinition` |
 //! | [`net`] | families, ranges, interval sets over `u128` |
 //! | [`yaml`] | manifests as text: reading with line numbers, writing |
 //! | [`api`] | custom resources, annotation keys, configuration |
@@ -28,6 +29,7 @@ mod json;
 pub mod manifests;
 pub mod net;
 pub mod reason;
+pub mod render;
 pub mod rules;
 pub mod sources;
 pub mod telemetry;

@@ -12,6 +12,12 @@ pub const NAD_NAME: &str = "multus.spidernet.io/cr-name";
 pub const CNI_VERSION: &str = "multus.spidernet.io/cni-version";
 /// On a network: value of `name` inside the rendered configuration list.
 pub const CNI_CONFIG_NAME: &str = "cni.spidernet.io/cniconfig-name";
+/// On a `NetworkAttachmentDefinition`: the device plugin resource whose device Multus hands to the plugin.
+pub const RESOURCE_NAME: &str = "k8s.v1.cni.cncf.io/resourceName";
+/// Label on a `NetworkAttachmentDefinition`: who keeps it. Ours say [`MANAGED_BY_US`].
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// See [`MANAGED_BY`].
+pub const MANAGED_BY_US: &str = "railweave";
 /// On a pod: the networks Multus attaches.
 pub const NETWORKS: &str = "k8s.v1.cni.cncf.io/networks";
 /// On a pod: the default network; read only.

@@ -5,6 +5,7 @@
 //! [`crate::rules`] wants to see what was written in order to explain what is wrong with it.
 //! Read [`Kind`] first, then [`SpiderMultusConfigSpec`]. This folder does no I/O and knows no clock.
 
+mod attachment;
 mod blocks;
 mod coordinator;
 mod crd;
@@ -19,6 +20,7 @@ pub mod settings;
 mod shared;
 mod subnet;
 
+pub use attachment::AttachmentDefinition;
 pub use blocks::{
     BondConfig, IbSriovConfig, IpoibConfig, IpvlanConfig, MacvlanConfig, OvsConfig, OvsTrunk, Pools,
     SriovConfig, VlanConfig,
@@ -27,7 +29,7 @@ pub use coordinator::{CoordinatorSpec, SpiderCoordinator, SpiderCoordinatorStatu
 pub use endpoint::{AllocationDetail, SpiderEndpoint, SpiderEndpointStatus, WorkloadAllocation};
 pub use ip_pool::{SpiderIPPool, SpiderIPPoolSpec, SpiderIPPoolStatus};
 pub use kind::{GROUP, Kind, VERSION};
-pub use multus_config::{CniType, SpiderMultusConfig, SpiderMultusConfigSpec};
+pub use multus_config::{CniType, SpiderMultusConfig, SpiderMultusConfigSpec, SpiderMultusConfigStatus};
 pub use reserved_ip::{SpiderReservedIP, SpiderReservedIPSpec};
 pub use shared::{Condition, IntOrString, Route};
 pub use subnet::{SpiderSubnet, SpiderSubnetSpec, SpiderSubnetStatus};

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BondConfig, CoordinatorSpec, IbSriovConfig, IpoibConfig, IpvlanConfig, MacvlanConfig, OvsConfig, Pools,
-    SriovConfig, VlanConfig, schema,
+    BondConfig, Condition, CoordinatorSpec, IbSriovConfig, IpoibConfig, IpvlanConfig, MacvlanConfig,
+    OvsConfig, Pools, SriovConfig, VlanConfig, schema,
 };
 
 /// `SpiderMultusConfig`: one network, rendered into a `NetworkAttachmentDefinition`.
@@ -20,11 +20,15 @@ use super::{
     category = "spiderpool",
     doc = "One network of pods; it is rendered into a NetworkAttachmentDefinition of the same name.",
     namespaced,
+    status = "SpiderMultusConfigStatus",
     derive = "PartialEq",
     printcolumn = r#"{"name":"TYPE","type":"string","jsonPath":".spec.cniType"}"#,
     printcolumn = r#"{"name":"RESOURCE","type":"string","jsonPath":".spec['sriov','ibsriov','macvlan','ipvlan','vlan']['resourceName','rdmaResourceName']"}"#,
     printcolumn = r#"{"name":"GROUP","type":"string","jsonPath":".metadata.annotations['cni\\.spidernet\\.io/rdma-resource-inject','cni\\.spidernet\\.io/network-resource-inject']"}"#,
-    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+    printcolumn = r#"{"name":"RENDERED","type":"string","jsonPath":".status.conditions[?(@.type==\"Rendered\")].status"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"DEFINITION","type":"string","priority":10,"jsonPath":".status.networkAttachmentDefinition"}"#,
+    printcolumn = r#"{"name":"REASON","type":"string","priority":10,"jsonPath":".status.conditions[?(@.type==\"Rendered\")].reason"}"#
 )]
 #[schemars(transform = schema::network::spec)]
 #[serde(rename_all = "camelCase")]
@@ -80,6 +84,18 @@ pub struct SpiderMultusConfigSpec {
     /// Deprecated: write `matchMasterSubnet` inside `ippools` in the block of the `cniType`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub match_master_subnet: Option<bool>,
+}
+
+/// Status of a `SpiderMultusConfig`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpiderMultusConfigStatus {
+    /// Name of the `NetworkAttachmentDefinition` that is this network's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_attachment_definition: Option<String>,
+    /// `Rendered` says whether that is up to date, and if not, why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Vec<Condition>>,
 }
 
 /// The CNI plugin behind a network.

@@ -86,6 +86,21 @@ pub enum Failure {
         /// The files.
         files: String,
     },
+    /// There is nothing to render.
+    #[error("no SpiderMultusConfig in {files}")]
+    NoNetworks {
+        /// The files.
+        files: String,
+    },
+    /// A network that passed every rule has another shape than its type.
+    #[error("{place}: failed to read the network")]
+    Network {
+        /// `FILE:LINE: SpiderMultusConfig a`.
+        place: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// The cluster cannot be asked.
     #[error(transparent)]
     Cluster(#[from] ClusterError),

@@ -18,6 +18,7 @@ mod input;
 mod judge;
 mod local;
 mod manifests;
+mod render;
 mod report;
 mod review;
 mod serve;
@@ -59,6 +60,7 @@ enum Verb {
     Inject(inject::Inject),
     Validate(validate::Validate),
     Fix(fix::Fix),
+    Render(render::Render),
     Explain(explain::Explain),
     Manifests(manifests::Manifests),
     Controller(Box<controller::ControllerArgs>),
@@ -119,6 +121,7 @@ impl Verb {
             Self::Inject(verb) => verb.run(console),
             Self::Validate(verb) => verb.run(console),
             Self::Fix(verb) => verb.run(console),
+            Self::Render(verb) => verb.run(console),
             Self::Explain(verb) => verb.run(console),
             Self::Manifests(verb) => verb.run(console),
             Self::Controller(verb) => verb.run(),

@@ -12,6 +12,7 @@ mod fix;
 mod inject;
 mod live;
 mod reference;
+mod render;
 mod review;
 mod serve;
 mod support;

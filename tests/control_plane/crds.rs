@@ -89,7 +89,7 @@ pub(crate) async fn objects_of_spiderpool_are_accepted() {
         ("sp", "NAME VERSION SUBNET ALLOCATED-IP-COUNT TOTAL-IP-COUNT DEFAULT AGE"),
         ("ss", "NAME VERSION SUBNET ALLOCATED-IP-COUNT TOTAL-IP-COUNT AGE"),
         ("sr", "NAME VERSION AGE"),
-        ("smc", "NAME TYPE RESOURCE GROUP AGE"),
+        ("smc", "NAME TYPE RESOURCE GROUP RENDERED AGE"),
         ("se", "NAME INTERFACE IPV4POOL IPV4 IPV6POOL IPV6 NODE AGE"),
     ] {
         let table = cluster.kubectl_ok(&["get", short, "--all-namespaces"], "").out;

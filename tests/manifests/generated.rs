@@ -57,7 +57,7 @@ fn names_scope_and_columns_are_the_contract() {
         (Kind::ReservedIp, "sr", "Cluster", false, "VERSION AGE"),
         (Kind::Coordinator, "scc", "Cluster", true, "MODE PHASE AGE"),
         (Kind::Endpoint, "se", "Namespaced", false, "INTERFACE IPV4POOL IPV4 IPV6POOL IPV6 NODE AGE"),
-        (Kind::MultusConfig, "smc", "Namespaced", false, "TYPE RESOURCE GROUP AGE"),
+        (Kind::MultusConfig, "smc", "Namespaced", true, "TYPE RESOURCE GROUP RENDERED AGE"),
     ];
     for (kind, short, scope, status, columns) in contract {
         let spec = kind.crd().spec;

@@ -6,7 +6,7 @@ use kube::{Api, Client, Config};
 use serde_json::Value;
 
 use crate::api::settings::Settings;
-use crate::api::{GROUP, Kind, VERSION};
+use crate::api::{AttachmentDefinition, GROUP, Kind, VERSION};
 use crate::catalog::{Assembler, Catalog, Identity};
 
 /// Why the cluster could not be asked.
@@ -87,7 +87,12 @@ fn kinds() -> [ApiResource; 6] {
         ours(Kind::Subnet),
         resource("", "v1", "Namespace", "namespaces"),
         resource("", "v1", "Node", "nodes"),
-        resource("k8s.cni.cncf.io", "v1", "NetworkAttachmentDefinition", "network-attachment-definitions"),
+        resource(
+            AttachmentDefinition::GROUP,
+            AttachmentDefinition::VERSION,
+            AttachmentDefinition::KIND,
+            AttachmentDefinition::PLURAL,
+        ),
     ]
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::{ClusterSource, Delivery, Progress};
-use crate::api::{GROUP, Kind, VERSION, keys};
+use crate::api::{AttachmentDefinition, GROUP, Kind, VERSION, keys};
 use crate::catalog::ObjectKey;
 use crate::sources::{Backoff, describe};
 use crate::telemetry::metrics::Metrics;
@@ -75,10 +75,10 @@ pub(super) fn all(source: &ClusterSource) -> Vec<Watched> {
             part: Part::Metadata,
             presence: Presence::Optional,
             ..of_kind(
-                "k8s.cni.cncf.io",
-                "v1",
-                "NetworkAttachmentDefinition",
-                "network-attachment-definitions",
+                AttachmentDefinition::GROUP,
+                AttachmentDefinition::VERSION,
+                AttachmentDefinition::KIND,
+                AttachmentDefinition::PLURAL,
             )
         },
         Watched {
