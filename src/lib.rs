@@ -11,6 +11,7 @@
 //! | [`telemetry`] | metrics, logs, health; used from above this line only |
 //! | | *from here down: no clock, no client, no files, no async* |
 //! | [`inject`] | what happens to a pod: [`inject::decide`], and the JSON patch |
+//! | [`ipam`] | which pod gets which address: [`ipam::plan()`] |
 //! | [`manifests`] | generated manifests as text |
 //! | [`catalog`] | the compiled, immutable view that admission decides on |
 //! | [`rules`] | normalise and validate, one file for each kind |
@@ -25,6 +26,7 @@ pub mod catalog;
 pub mod cli;
 pub mod controllers;
 pub mod inject;
+pub mod ipam;
 mod json;
 pub mod manifests;
 pub mod net;

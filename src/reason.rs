@@ -55,6 +55,40 @@ pub enum Reason {
     DeprecatedSpelling,
     /// A final-state policy found an opted-in pod without its networks.
     NotInjected,
+    /// No pool is named for the interface, or none of those named exists.
+    NoPool,
+    /// Pools are named, but none of them serves the pod.
+    NoEligiblePool,
+    /// An annotation that names pools cannot be read, or does not fit the pod's interfaces.
+    UnusablePoolNames,
+    /// The annotation that names routes cannot be read.
+    UnusableRoutes,
+    /// There is no pool of this name, or none matches the pattern.
+    PoolUnknown,
+    /// The pool, or what its status records, cannot be read.
+    PoolUnreadable,
+    /// The pool is being deleted.
+    PoolTerminating,
+    /// The pool is disabled.
+    PoolDisabled,
+    /// The pool overlaps an older one.
+    PoolOverlaps,
+    /// The pool is of the other family.
+    PoolOtherFamily,
+    /// The pool is for other nodes.
+    PoolOtherNode,
+    /// The pool is for other namespaces.
+    PoolOtherNamespace,
+    /// The pool is for other pods.
+    PoolOtherPod,
+    /// The pool is for other networks.
+    PoolOtherNetwork,
+    /// The pool's subnet holds no address of the physical function.
+    PoolOtherSubnet,
+    /// Every address of the pool is in use.
+    PoolExhausted,
+    /// The pool has as many records as one object may hold.
+    PoolFull,
     /// The request could not be read.
     Unreadable,
     /// The server broke while it decided.
@@ -63,7 +97,7 @@ pub enum Reason {
 
 impl Reason {
     /// All codes, for the metrics and the documentation.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 44] = [
         Self::NotOptedIn,
         Self::OptedOut,
         Self::InjectionDisabled,
@@ -89,6 +123,23 @@ impl Reason {
         Self::Invalid,
         Self::DeprecatedSpelling,
         Self::NotInjected,
+        Self::NoPool,
+        Self::NoEligiblePool,
+        Self::UnusablePoolNames,
+        Self::UnusableRoutes,
+        Self::PoolUnknown,
+        Self::PoolUnreadable,
+        Self::PoolTerminating,
+        Self::PoolDisabled,
+        Self::PoolOverlaps,
+        Self::PoolOtherFamily,
+        Self::PoolOtherNode,
+        Self::PoolOtherNamespace,
+        Self::PoolOtherPod,
+        Self::PoolOtherNetwork,
+        Self::PoolOtherSubnet,
+        Self::PoolExhausted,
+        Self::PoolFull,
         Self::Unreadable,
         Self::InternalError,
     ];
@@ -122,6 +173,23 @@ impl Reason {
             Self::Invalid => "Invalid",
             Self::DeprecatedSpelling => "DeprecatedSpelling",
             Self::NotInjected => "NotInjected",
+            Self::NoPool => "NoPool",
+            Self::NoEligiblePool => "NoEligiblePool",
+            Self::UnusablePoolNames => "UnusablePoolNames",
+            Self::UnusableRoutes => "UnusableRoutes",
+            Self::PoolUnknown => "PoolUnknown",
+            Self::PoolUnreadable => "PoolUnreadable",
+            Self::PoolTerminating => "PoolTerminating",
+            Self::PoolDisabled => "PoolDisabled",
+            Self::PoolOverlaps => "PoolOverlaps",
+            Self::PoolOtherFamily => "PoolOtherFamily",
+            Self::PoolOtherNode => "PoolOtherNode",
+            Self::PoolOtherNamespace => "PoolOtherNamespace",
+            Self::PoolOtherPod => "PoolOtherPod",
+            Self::PoolOtherNetwork => "PoolOtherNetwork",
+            Self::PoolOtherSubnet => "PoolOtherSubnet",
+            Self::PoolExhausted => "PoolExhausted",
+            Self::PoolFull => "PoolFull",
             Self::Unreadable => "Unreadable",
             Self::InternalError => "InternalError",
         }

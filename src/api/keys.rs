@@ -22,13 +22,22 @@ pub const MANAGED_BY_US: &str = "railweave";
 pub const NETWORKS: &str = "k8s.v1.cni.cncf.io/networks";
 /// On a pod: the default network; read only.
 pub const DEFAULT_NETWORK: &str = "v1.multus-cni.io/default-network";
+/// On a pod: pools of every interface, `{"ipv4":["a"],"ipv6":["b"]}`.
+pub const POD_POOL: &str = "ipam.spidernet.io/ippool";
+/// On a pod: pools of each interface, `[{"interface":"net1","ipv4":["a"],"cleangateway":false}]`.
+pub const POD_POOLS: &str = "ipam.spidernet.io/ippools";
+/// On a pod: the subnet whose pool is made for the pod's application.
+pub const POD_SUBNET: &str = "ipam.spidernet.io/subnet";
+/// On a pod: such subnets for each interface.
+pub const POD_SUBNETS: &str = "ipam.spidernet.io/subnets";
+/// On a pod: extra routes, `[{"dst":"10.0.0.0/8","gw":"172.16.0.1"}]`.
+pub const POD_ROUTES: &str = "ipam.spidernet.io/routes";
+/// On a namespace: IPv4 pools of its pods, `["a","b"]`.
+pub const NAMESPACE_POOLS_V4: &str = "ipam.spidernet.io/default-ipv4-ippool";
+/// On a namespace: IPv6 pools of its pods.
+pub const NAMESPACE_POOLS_V6: &str = "ipam.spidernet.io/default-ipv6-ippool";
 /// On a pod: pools, subnets; removed by injection in conflict mode `clear`.
-pub const IPAM_POD_KEYS: [&str; 4] = [
-    "ipam.spidernet.io/ippool",
-    "ipam.spidernet.io/ippools",
-    "ipam.spidernet.io/subnet",
-    "ipam.spidernet.io/subnets",
-];
+pub const IPAM_POD_KEYS: [&str; 4] = [POD_POOL, POD_POOLS, POD_SUBNET, POD_SUBNETS];
 /// Label on a pool: its subnet with `.`, `:` and `/` replaced by `-`.
 pub const POOL_CIDR: &str = "ipam.spidernet.io/ippool-cidr";
 /// Label on a subnet: as [`POOL_CIDR`].

@@ -14,6 +14,7 @@ mod ip_pool;
 pub mod keys;
 mod kind;
 mod multus_config;
+mod rail_node;
 mod reserved_ip;
 mod schema;
 pub mod settings;
@@ -30,6 +31,7 @@ pub use endpoint::{AllocationDetail, SpiderEndpoint, SpiderEndpointStatus, Workl
 pub use ip_pool::{SpiderIPPool, SpiderIPPoolSpec, SpiderIPPoolStatus};
 pub use kind::{GROUP, Kind, VERSION};
 pub use multus_config::{CniType, SpiderMultusConfig, SpiderMultusConfigSpec, SpiderMultusConfigStatus};
+pub use rail_node::{LinkType, NodeResource, PhysicalFunction, RailNode, RailNodeSpec};
 pub use reserved_ip::{SpiderReservedIP, SpiderReservedIPSpec};
 pub use shared::{Condition, IntOrString, Route};
 pub use subnet::{SpiderSubnet, SpiderSubnetSpec, SpiderSubnetStatus};

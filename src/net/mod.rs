@@ -8,12 +8,14 @@
 
 mod address;
 mod family;
+mod intervals;
 mod range;
 mod range_set;
 mod subnet;
 
 pub use address::{Address, AddressError, AddressFlaw};
 pub use family::Family;
+pub use intervals::Intervals;
 pub use range::{Range, RangeError};
 pub use range_set::RangeSet;
 pub use subnet::{Subnet, SubnetError};

@@ -43,6 +43,7 @@ pub use glob::Glob;
 pub use membership::{MembershipProblem, Mode, membership_problem, split_groups};
 pub use peers::{NadFacts, NetworkFacts, Overlap, Peers, PoolFacts, SubnetFacts};
 pub use shape::unknown_fields;
+pub use wildcard::Wildcard;
 
 /// What is being done to the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

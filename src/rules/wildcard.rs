@@ -1,7 +1,7 @@
 /// A pattern for object names with the meaning of Go's `filepath.Match`: `*` is any run, `?` any one
 /// character, `[a-c]` one of a class, `[^a-c]` one outside of it, `\` takes the next character literally.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wildcard {
+pub struct Wildcard {
     tokens: Vec<Token>,
 }
 
@@ -15,12 +15,14 @@ enum Token {
 
 impl Wildcard {
     /// Whether the text is more than a plain name.
-    pub(super) fn is_pattern(text: &str) -> bool {
+    #[must_use]
+    pub fn is_pattern(text: &str) -> bool {
         text.contains(['*', '?', '[', '\\'])
     }
 
     /// None for a malformed pattern: a class that is empty or not closed, a `\` at the end.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let mut tokens = Vec::new();
         let mut rest = text.chars();
         while let Some(next) = rest.next() {
@@ -36,7 +38,8 @@ impl Wildcard {
     }
 
     /// Whether the whole name matches.
-    pub(super) fn matches(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
         let (mut token, mut at) = (0, 0);
         // Where to go on when what follows the last `*` does not fit: that `*` takes one character more.
