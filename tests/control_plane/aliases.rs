@@ -3,13 +3,20 @@
 
 use serde_json::Value;
 
-use crate::installation::{Installation, NAMESPACE, Options};
+use crate::installation::{Installation, Options};
+use crate::resources::resources;
 
-/// One spelling of the guide.
+/// An object of the guide, and the spellings in it.
+struct Written {
+    /// File below `manifests/guide`.
+    file: &'static str,
+    kind: &'static str,
+    name: &'static str,
+    aliases: &'static [Alias],
+}
+
+/// One spelling.
 struct Alias {
-    what: &'static str,
-    resource: &'static str,
-    manifest: &'static str,
     /// Where the canonical value is read, and what it is there, as JSON.
     canonical: (&'static str, &'static str),
     /// A place that is empty afterwards.
@@ -18,241 +25,155 @@ struct Alias {
     warning: [&'static str; 2],
 }
 
-const ALIASES: [Alias; 9] = [
-    Alias {
-        what: "host bits in subnet",
-        resource: "spiderippool/gpu1-net11",
-        manifest: "
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderIPPool
-metadata:
-  name: gpu1-net11
-spec:
-  gateway: 172.16.11.254
-  subnet: 172.16.11.0/16
-  ips:
-  - 172.16.11.1-172.16.11.200
-",
-        canonical: ("/spec/subnet", r#""172.16.0.0/16""#),
-        gone: None,
-        warning: ["172.16.11.0/16", "172.16.0.0/16"],
+const WRITTEN: [Written; 7] = [
+    Written {
+        file: "per-node-subnet/pool-rail1.yaml",
+        kind: "SpiderIPPool",
+        name: "eno3np1-rail1-node1",
+        aliases: &[
+            Alias { canonical: ("/spec/ipVersion", "4"), gone: None, warning: ["\"ipv4\"", "the number 4"] },
+            Alias {
+                canonical: ("/spec/ips", r#"["172.16.1.2-172.16.1.30"]"#),
+                gone: None,
+                warning: ["172.16.1.2-172.16.1.32", "172.16.1.30"],
+            },
+            Alias {
+                canonical: ("/spec/routes/0/dst", r#""172.16.0.0/16""#),
+                gone: Some("/spec/routes/0/to"),
+                warning: ["spec.routes[0].to", "spec.routes[0].dst"],
+            },
+            Alias {
+                canonical: ("/spec/routes/0/gw", r#""172.16.1.1""#),
+                gone: Some("/spec/routes/0/via"),
+                warning: ["spec.routes[0].via", "spec.routes[0].gw"],
+            },
+        ],
     },
-    Alias {
-        what: "ipVersion as a word",
-        resource: "spiderippool/eno3np1-rail1-node1",
-        manifest: "
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderIPPool
-metadata:
-  name: eno3np1-rail1-node1
-spec:
-  ipVersion: ipv4
-  subnet: 172.17.1.0/27
-  gateway: 172.17.1.1
-  ips:
-  - 172.17.1.2-172.17.1.30
-",
-        canonical: ("/spec/ipVersion", "4"),
-        gone: None,
-        warning: ["ipv4", "4"],
+    Written {
+        file: "per-node-subnet/pools-rail2-8.yaml",
+        kind: "SpiderIPPool",
+        name: "eno3np8-rail8-node1",
+        aliases: &[Alias {
+            canonical: ("/spec/ips", r#"["172.16.1.226-172.16.1.254"]"#),
+            gone: None,
+            warning: ["172.16.1.226-172.16.1.256", "172.16.1.254"],
+        }],
     },
-    Alias {
-        what: "routes with to and via",
-        resource: "spiderippool/eno3np2-rail2-node1",
-        manifest: "
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderIPPool
-metadata:
-  name: eno3np2-rail2-node1
-spec:
-  subnet: 172.17.2.0/27
-  gateway: 172.17.2.1
-  ips:
-  - 172.17.2.2-172.17.2.30
-  routes:
-  - to: 172.17.0.0/16
-    via: 172.17.2.1
-",
-        canonical: ("/spec/routes", r#"[{"dst": "172.17.0.0/16", "gw": "172.17.2.1"}]"#),
-        gone: None,
-        warning: ["to", "dst"],
+    Written {
+        file: "per-node-subnet/network-rail1.yaml",
+        kind: "SpiderMultusConfig",
+        name: "sriov-eno3np1",
+        aliases: &[Alias {
+            canonical: ("/spec/sriov/ippools/matchMasterSubnet", "true"),
+            gone: Some("/spec/sriov/matchMasterSubnet"),
+            warning: ["spec.sriov.matchMasterSubnet", "spec.sriov.ippools.matchMasterSubnet"],
+        }],
     },
-    Alias {
-        what: "a range that ends behind its subnet",
-        resource: "spiderippool/eno3np3-rail3-node1",
-        manifest: "
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderIPPool
-metadata:
-  name: eno3np3-rail3-node1
-spec:
-  subnet: 172.17.3.0/27
-  gateway: 172.17.3.1
-  ips:
-  - 172.17.3.2-172.17.3.32
-",
-        canonical: ("/spec/ips", r#"["172.17.3.2-172.17.3.30"]"#),
-        gone: None,
-        warning: ["172.17.3.2-172.17.3.32", "172.17.3.30"],
+    Written {
+        file: "ufm-pkey.yaml",
+        kind: "SpiderMultusConfig",
+        name: "ib-sriov",
+        aliases: &[Alias {
+            canonical: ("/spec/ibsriov/pkey", r#""0x03E8""#),
+            gone: None,
+            warning: ["1000", "0x03E8"],
+        }],
     },
-    Alias {
-        what: "a range that ends behind the last octet",
-        resource: "spiderippool/eno3np8-rail8-node1",
-        manifest: "
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderIPPool
-metadata:
-  name: eno3np8-rail8-node1
-spec:
-  subnet: 172.17.1.224/27
-  gateway: 172.17.1.225
-  ips:
-  - 172.17.1.226-172.17.1.256
-",
-        canonical: ("/spec/ips", r#"["172.17.1.226-172.17.1.254"]"#),
-        gone: None,
-        warning: ["172.17.1.226-172.17.1.256", "172.17.1.254"],
+    Written {
+        file: "custom-mtu.yaml",
+        kind: "SpiderMultusConfig",
+        name: "gpu1-sriov",
+        aliases: &[Alias {
+            canonical: ("/spec/sriov/rdmaIsolation", "true"),
+            gone: Some("/spec/sriov/enableRdma"),
+            warning: ["enableRdma", "rdmaIsolation"],
+        }],
     },
-    Alias {
-        what: "enableRdma, and ippools beside sriov",
-        resource: "spidermultusconfig/gpu1-sriov",
-        manifest: "
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderMultusConfig
-metadata:
-  name: gpu1-sriov
-  namespace: spiderpool
-  annotations:
-    cni.spidernet.io/rdma-resource-inject: rdma-network
-spec:
-  cniType: sriov
-  sriov:
-    resourceName: spidernet.io/gpu1sriov
-    enableRdma: true
-  ippools:
-    ipv4: [\"gpu1-net11\"]
-",
-        canonical: ("/spec/sriov/ippools/ipv4", r#"["gpu1-net11"]"#),
-        gone: Some("/spec/ippools"),
-        warning: ["spec.ippools", "spec.sriov.ippools"],
+    Written {
+        file: "webhook/gpu1.yaml",
+        kind: "SpiderIPPool",
+        name: "gpu1-net11",
+        aliases: &[Alias {
+            canonical: ("/spec/subnet", r#""172.16.0.0/16""#),
+            gone: None,
+            warning: ["172.16.11.0/16", "172.16.0.0/16"],
+        }],
     },
-    Alias {
-        what: "enableRdma",
-        resource: "spidermultusconfig/sriov-mtu",
-        manifest: "
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderMultusConfig
-metadata:
-  name: sriov-mtu
-  namespace: spiderpool
-spec:
-  cniType: sriov
-  sriov:
-    resourceName: spidernet.io/gpu2sriov
-    enableRdma: true
-    mtu: 8000
-    ippools:
-      ipv4: [\"gpu1-net11\"]
-",
-        canonical: ("/spec/sriov/rdmaIsolation", "true"),
-        gone: Some("/spec/sriov/enableRdma"),
-        warning: ["enableRdma", "rdmaIsolation"],
-    },
-    Alias {
-        what: "matchMasterSubnet beside ippools",
-        resource: "spidermultusconfig/sriov-eno3np1",
-        manifest: "
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderMultusConfig
-metadata:
-  name: sriov-eno3np1
-  namespace: spiderpool
-spec:
-  cniType: sriov
-  sriov:
-    resourceName: \"spidernet.io/eno3np1\"
-    rdmaIsolation: true
-    mtu: 4200
-    ippools:
-      ipv4:
-      - eno3np1-rail1*
-    matchMasterSubnet: true
-",
-        canonical: ("/spec/sriov/ippools/matchMasterSubnet", "true"),
-        gone: Some("/spec/sriov/matchMasterSubnet"),
-        warning: ["spec.sriov.matchMasterSubnet", "spec.sriov.ippools.matchMasterSubnet"],
-    },
-    Alias {
-        what: "pkey as a number",
-        resource: "spidermultusconfig/ib-sriov",
-        manifest: "
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderMultusConfig
-metadata:
-  name: ib-sriov
-  namespace: spiderpool
-spec:
-  cniType: ib-sriov
-  ibsriov:
-    pkey: 1000
-    resourceName: spidernet.io/mellanoxrdma
-    ippools:
-      ipv4: [\"gpu1-net11\"]
-",
-        canonical: ("/spec/ibsriov/pkey", r#""0x03E8""#),
-        gone: None,
-        warning: ["1000", "0x03E8"],
+    Written {
+        file: "webhook/gpu1.yaml",
+        kind: "SpiderMultusConfig",
+        name: "gpu1-sriov",
+        aliases: &[Alias {
+            canonical: ("/spec/sriov/ippools/ipv4", r#"["gpu1-net11"]"#),
+            gone: Some("/spec/ippools"),
+            warning: ["spec.ippools", "spec.sriov.ippools"],
+        }],
     },
 ];
 
-fn read(installation: &Installation, alias: &Alias) -> Value {
-    installation.cluster.get(&["--namespace", NAMESPACE, alias.resource])
+impl Written {
+    /// The object as the guide has it.
+    fn object(&self) -> Value {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/guide");
+        let text = std::fs::read_to_string(format!("{folder}/{}", self.file)).unwrap();
+        let objects = resources(&text).into_iter().map(|(_, object)| object);
+        let mut named =
+            objects.filter(|object| object["kind"] == self.kind && object["metadata"]["name"] == self.name);
+        named.next().unwrap()
+    }
 }
 
-fn warning_of(printed: &str, alias: &Alias) -> Option<String> {
-    let named = |line: &&str| alias.warning.iter().all(|part| line.contains(part));
-    printed.lines().find(named).map(str::to_owned)
+impl Alias {
+    /// Whether a line names both the old and the new.
+    fn is_named_in(&self, printed: &str) -> bool {
+        printed.lines().any(|line| self.warning.iter().all(|part| line.contains(part)))
+    }
 }
 
 pub(crate) async fn of_the_guide_become_canonical() {
     let installation = Installation::start("aliases", Options::default()).await;
-    for alias in &ALIASES {
+    let cluster = &installation.cluster;
+    for written in &WRITTEN {
+        let object = written.object();
+        let manifest = object.to_string();
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
+        let place = ["--namespace", namespace, written.kind, written.name];
+        // A pool that went a moment ago stands in the way until the replica has heard of it.
+        installation
+            .wait_for("other pools of these addresses to be forgotten", || async {
+                let tried = cluster.kubectl(&["apply", "--dry-run=server", "-f", "-"], &manifest);
+                !tried.err.contains("overlaps")
+            })
+            .await;
         // Client-side and server-side apply take different ways through the schema.
         for way in [&["apply", "-f", "-"][..], &["apply", "--server-side", "--force-conflicts", "-f", "-"]] {
-            let printed = installation.cluster.kubectl(way, alias.manifest);
-            assert!(printed.ok, "{}: {}", alias.what, printed.err);
-            assert!(warning_of(&printed.err, alias).is_some(), "{}: {:?}", alias.what, printed.err);
-            let stored = read(&installation, alias);
-            let canonical: Value = serde_json::from_str(alias.canonical.1).unwrap();
-            assert_eq!(stored.pointer(alias.canonical.0), Some(&canonical), "{}", alias.what);
-            if let Some(gone) = alias.gone {
-                assert_eq!(stored.pointer(gone), None, "{}", alias.what);
+            let printed = cluster.kubectl(way, &manifest);
+            assert!(printed.ok, "{}: {}", written.name, printed.err);
+            let stored = cluster.get(&place);
+            for alias in written.aliases {
+                let (pointer, canonical) = alias.canonical;
+                assert!(alias.is_named_in(&printed.err), "{pointer}: {}", printed.err);
+                let canonical: Value = serde_json::from_str(canonical).unwrap();
+                assert_eq!(stored.pointer(pointer), Some(&canonical), "{}", written.name);
+                assert_eq!(alias.gone.and_then(|gone| stored.pointer(gone)), None, "{}", written.name);
             }
-            installation.cluster.kubectl_ok(&["delete", "--wait=false", "-f", "-"], alias.manifest);
-            remove_finalizers(&installation, alias);
+            cluster.kubectl_ok(&[&["delete", "--wait=false"], &place[..]].concat(), "");
+            // Nothing takes the finalizers of pools off yet.
+            let patch = ["patch", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#];
+            cluster.kubectl(&[&patch, &place[..]].concat(), "");
         }
     }
-}
-
-/// Nothing takes the finalizers of pools off yet.
-fn remove_finalizers(installation: &Installation, alias: &Alias) {
-    let patch = r#"{"metadata":{"finalizers":null}}"#;
-    let arguments = ["patch", "-n", NAMESPACE, alias.resource, "--type=merge", "-p", patch];
-    installation.cluster.kubectl(&arguments, "");
 }
 
 pub(crate) async fn are_refused_in_strict_mode() {
     let values = ["spiderpoolController.admission.strict=true"];
     let options = Options { values: &values, ..Options::default() };
     let installation = Installation::start("aliases-strict", options).await;
-    for alias in &ALIASES {
-        let printed = installation.cluster.kubectl(&["create", "-f", "-"], alias.manifest);
-        assert!(!printed.ok, "{} is accepted", alias.what);
-        assert!(
-            alias.warning.iter().all(|part| printed.err.contains(part)),
-            "{}: {}",
-            alias.what,
-            printed.err
-        );
+    for written in &WRITTEN {
+        let printed = installation.cluster.kubectl(&["create", "-f", "-"], &written.object().to_string());
+        assert!(!printed.ok, "{} of {} is accepted", written.name, written.file);
+        for alias in written.aliases {
+            assert!(alias.is_named_in(&printed.err), "{}: {}", alias.canonical.0, printed.err);
+        }
     }
 }

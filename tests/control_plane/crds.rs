@@ -1,30 +1,7 @@
 //! The custom resource definitions apply, and the examples are accepted by their schemas alone.
 
-use std::fs;
-use std::path::Path;
-
 use crate::cluster::{Cluster, Components};
-
-/// Every file of a folder of the repository with its text, in order of names.
-fn manifests(folder: &str) -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut pending = vec![folder];
-    let mut files = Vec::new();
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(&folder).expect("the folder is part of the repository") {
-            let path = entry.expect("it can be listed").path();
-            if path.is_dir() {
-                pending.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "yaml") {
-                let text = fs::read_to_string(&path).expect("it is text");
-                files.push((path.display().to_string(), text));
-            }
-        }
-    }
-    files.sort();
-    assert!(!files.is_empty());
-    files
-}
+use crate::files::files;
 
 /// Creates every namespace that manifests mention.
 fn create_namespaces(cluster: &Cluster, manifests: &str) {
@@ -36,7 +13,7 @@ fn create_namespaces(cluster: &Cluster, manifests: &str) {
 }
 
 fn apply_definitions(cluster: &Cluster) {
-    for (_, definition) in manifests("manifests/crds") {
+    for (_, definition) in files("manifests/crds") {
         cluster.kubectl_ok(&["apply", "--server-side", "-f", "-"], &definition);
     }
     cluster.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"], "");
@@ -53,7 +30,7 @@ pub(crate) async fn examples_are_canonical() {
             "{namespaces_only}"
         );
     }
-    for (path, example) in manifests("manifests/examples") {
+    for (path, example) in files("manifests/examples") {
         create_namespaces(&cluster, &example);
         for dry_run in [&["--dry-run=server"][..], &[]] {
             let arguments = [&["apply", "--validate=strict", "-f", "-"], dry_run].concat();

@@ -21,6 +21,8 @@ mod cluster;
 mod control_plane;
 mod crds;
 mod documents;
+#[path = "../shared/files.rs"]
+mod files;
 mod injection;
 mod installation;
 mod load;
@@ -31,6 +33,10 @@ mod registration;
 mod reinvocation;
 mod reload;
 mod replica;
+#[path = "../shared/resources.rs"]
+mod resources;
+#[path = "../shared/schema_cases.rs"]
+mod schema_cases;
 mod schema_rules;
 mod service;
 

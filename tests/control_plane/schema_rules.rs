@@ -8,29 +8,19 @@ use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use railweave::api::{GROUP, Kind, VERSION};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Components};
-
-#[derive(Deserialize)]
-struct Case {
-    says: String,
-    kind: String,
-    spec: Value,
-    stored: Option<Value>,
-    #[serde(default)]
-    refused: Vec<String>,
-}
+use crate::schema_cases::{Case, cases};
 
 pub(crate) async fn every_case_is_decided_as_written() {
-    let cases: Vec<Case> = serde_saphyr::from_str(include_str!("../manifests/cases.yaml")).unwrap();
+    let cases = cases();
     let cluster = Cluster::start("schema-rules", Components::Api).await;
     install(&cluster.client, without_rules).await;
     for (number, case) in cases.iter().enumerate() {
         if let Some(stored) = &case.stored {
             let stored = object(number, case, stored);
-            api(&cluster.client, &case.kind).create(&PostParams::default(), &stored).await.unwrap();
+            api(&cluster.client, case.kind).create(&PostParams::default(), &stored).await.unwrap();
         }
     }
     install(&cluster.client, |definition| definition).await;
@@ -47,7 +37,7 @@ pub(crate) async fn every_case_is_decided_as_written() {
 
 /// What the API server says against the object: fields and messages.
 async fn causes(client: &Client, number: usize, case: &Case) -> Vec<(String, String)> {
-    let api = api(client, &case.kind);
+    let api = api(client, case.kind);
     let params = PostParams { dry_run: true, ..PostParams::default() };
     let mut wanted = object(number, case, &case.spec);
     let answer = if case.stored.is_some() {
@@ -65,14 +55,15 @@ async fn causes(client: &Client, number: usize, case: &Case) -> Vec<(String, Str
 }
 
 fn object(number: usize, case: &Case, spec: &Value) -> DynamicObject {
-    let gvk = GroupVersionKind::gvk(GROUP, VERSION, &case.kind);
-    DynamicObject::new(&format!("case-{number}"), &ApiResource::from_gvk(&gvk)).data(json!({ "spec": spec }))
+    DynamicObject::new(&format!("case-{number}"), &resource(case.kind)).data(json!({ "spec": spec }))
 }
 
-fn api(client: &Client, kind: &str) -> Api<DynamicObject> {
-    let kind = Kind::from_name(kind).unwrap();
-    let gvk = GroupVersionKind::gvk(GROUP, VERSION, kind.name());
-    let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural());
+fn resource(kind: Kind) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, VERSION, kind.name()), kind.plural())
+}
+
+fn api(client: &Client, kind: Kind) -> Api<DynamicObject> {
+    let resource = resource(kind);
     if kind.namespaced() {
         Api::default_namespaced_with(client.clone(), &resource)
     } else {
@@ -105,12 +96,11 @@ async fn wait_for(client: &Client, kind: Kind, ruled: bool) {
         Kind::Coordinator | Kind::Endpoint => json!({"hijackCIDR": ["x"]}),
         Kind::MultusConfig => json!({"cniType": "custom", "customCNI": "x"}),
     };
-    let probe =
-        Case { says: String::new(), kind: kind.name().to_owned(), spec, stored: None, refused: Vec::new() };
+    let probe = Case { says: String::new(), kind, spec, stored: None, refused: Vec::new() };
     let params = PostParams { dry_run: true, ..PostParams::default() };
     let begun = Instant::now();
     loop {
-        let answer = api(client, kind.name()).create(&params, &object(usize::MAX, &probe, &probe.spec)).await;
+        let answer = api(client, kind).create(&params, &object(usize::MAX, &probe, &probe.spec)).await;
         let decided = match &answer {
             Ok(_) => !ruled,
             Err(kube::Error::Api(status)) => ruled && status.code == 422,

@@ -10,6 +10,8 @@
     reason = "a test ends at the first surprise, and says how many cases it saw"
 )]
 
+#[path = "../shared/files.rs"]
+mod files;
 mod manifests;
 mod random;
 mod reviews;

@@ -6,34 +6,11 @@ use railweave::api::settings::Settings;
 use railweave::catalog::{Assembler, Identity};
 use railweave::yaml;
 
+use crate::files::files;
 use crate::random::{change, damage, run};
 
-const GUIDE: &str = "\
-# The guide's webhook section, with its spellings.
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderIPPool
-metadata:
-  name: gpu1-net11
-spec:
-  gateway: 172.16.11.254
-  subnet: 172.16.11.0/16
-  ips:
-  - 172.16.11.1-172.16.11.200
----
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderMultusConfig
-metadata:
-  name: gpu1-sriov
-  namespace: spiderpool
-  annotations:
-    cni.spidernet.io/rdma-resource-inject: rdma-network
-spec:
-  cniType: sriov
-  sriov:
-    resourceName: spidernet.io/gpu1sriov
-    enableRdma: true
-  ippools:
-    ipv4: [\"gpu1-net11\"]
+/// What stands behind each of the guide's manifests: the other objects that a catalog is made of.
+const OTHERS: &str = "\
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -52,8 +29,10 @@ metadata: &m
 
 #[test]
 fn every_manifest_is_read_or_refused() {
+    let guide: Vec<String> =
+        files("manifests/guide").into_iter().map(|(_, text)| format!("{text}{OTHERS}")).collect();
     run("manifests", |random| {
-        let mut text = GUIDE.to_owned();
+        let mut text = random.pick(&guide).clone();
         if random.below(2) == 0 {
             let mut bytes = text.into_bytes();
             damage(&mut bytes, random);
@@ -75,7 +54,7 @@ fn every_manifest_is_read_or_refused() {
             assembler.objects.apply(&value).ok();
         }
         let catalog = assembler.assemble();
-        assert!(catalog.counts().networks <= 1);
+        assert!(catalog.counts().networks <= 1, "no manifest of the guide has more than one: {text}");
         assert!(begun.elapsed() < Duration::from_secs(2), "takes too long: {text}");
     });
 }

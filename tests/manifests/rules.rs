@@ -2,21 +2,10 @@
 
 use kube_cel::ErrorKind;
 use railweave::api::Kind;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::schema_cases::cases;
 use crate::schemas::{compiled, refusals};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    says: String,
-    kind: String,
-    spec: Value,
-    stored: Option<Value>,
-    #[serde(default)]
-    refused: Vec<String>,
-}
 
 #[test]
 fn rules_compile() {
@@ -27,12 +16,10 @@ fn rules_compile() {
 
 #[test]
 fn rules_say_what_the_cases_say() {
-    let cases: Vec<Case> = serde_saphyr::from_str(include_str!("cases.yaml")).unwrap();
-    for mut case in cases {
-        let kind = Kind::from_name(&case.kind).unwrap();
+    for mut case in cases() {
         let object = |spec: &Value| json!({ "spec": spec });
         let mut said = Vec::new();
-        for error in refusals(kind, &object(&case.spec), case.stored.as_ref().map(object).as_ref()) {
+        for error in refusals(case.kind, &object(&case.spec), case.stored.as_ref().map(object).as_ref()) {
             assert_eq!(error.kind, ErrorKind::ValidationFailure, "{}: {error}: {}", case.says, error.rule);
             said.push(error.to_string());
         }
