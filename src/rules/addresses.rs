@@ -8,38 +8,33 @@ use crate::net::{Address, Family, Range, RangeSet, Subnet};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Written<'a> {
     ip_version: Option<&'a IntOrString>,
-    subnet: Option<&'a str>,
-    ips: &'a [String],
-    excluded: &'a [String],
+    pub(super) subnet: Option<&'a str>,
+    pub(super) ips: &'a [String],
+    pub(super) excluded: &'a [String],
     pub(super) gateway: Option<&'a str>,
     pub(super) routes: &'a [Route],
 }
 
-impl<'a> From<&'a SpiderIPPoolSpec> for Written<'a> {
-    fn from(spec: &'a SpiderIPPoolSpec) -> Self {
-        Self {
-            ip_version: spec.ip_version.as_ref(),
-            subnet: spec.subnet.as_deref(),
-            ips: spec.ips.as_deref().unwrap_or_default(),
-            excluded: spec.exclude_ips.as_deref().unwrap_or_default(),
-            gateway: spec.gateway.as_deref(),
-            routes: spec.routes.as_deref().unwrap_or_default(),
+/// Pools and subnets have the same address fields.
+macro_rules! written_from {
+    ($spec:ty) => {
+        impl<'a> From<&'a $spec> for Written<'a> {
+            fn from(spec: &'a $spec) -> Self {
+                Self {
+                    ip_version: spec.ip_version.as_ref(),
+                    subnet: spec.subnet.as_deref(),
+                    ips: spec.ips.as_deref().unwrap_or_default(),
+                    excluded: spec.exclude_ips.as_deref().unwrap_or_default(),
+                    gateway: spec.gateway.as_deref(),
+                    routes: spec.routes.as_deref().unwrap_or_default(),
+                }
+            }
         }
-    }
+    };
 }
 
-impl<'a> From<&'a SpiderSubnetSpec> for Written<'a> {
-    fn from(spec: &'a SpiderSubnetSpec) -> Self {
-        Self {
-            ip_version: spec.ip_version.as_ref(),
-            subnet: spec.subnet.as_deref(),
-            ips: spec.ips.as_deref().unwrap_or_default(),
-            excluded: spec.exclude_ips.as_deref().unwrap_or_default(),
-            gateway: spec.gateway.as_deref(),
-            routes: spec.routes.as_deref().unwrap_or_default(),
-        }
-    }
-}
+written_from!(SpiderIPPoolSpec);
+written_from!(SpiderSubnetSpec);
 
 impl<'a> From<&'a SpiderReservedIPSpec> for Written<'a> {
     fn from(spec: &'a SpiderReservedIPSpec) -> Self {
@@ -130,13 +125,6 @@ pub(super) fn immutable(new: &Written<'_>, stored: &Written<'_>, errors: &mut Ve
         let detail = format!("is {stored} and cannot become {new}; create a new object instead");
         errors.push(FieldError::forbidden("spec.subnet", detail));
     }
-}
-
-/// An object that is being deleted may lose its finalizer and change its labels, but not its spec.
-pub(super) fn frozen() -> FieldError {
-    let detail =
-        "the object is being deleted, so its spec can no longer change; create it anew when it is gone";
-    FieldError::forbidden("spec", detail)
 }
 
 /// Reads subnet and ranges. `create` also asks for the canonical spelling of the subnet.

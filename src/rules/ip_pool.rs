@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::Value;
 
-use super::addresses::{self, Addresses, Written, frozen};
+use super::addresses::{self, Addresses, Written};
+use super::lifecycle::{self, Lifecycle};
 use super::listing::few;
 use super::{
-    Context, FieldError, Findings, Notice, Operation, in_use, metadata, ownership, selector, shape, spelling,
-    terminating,
+    Context, FieldError, Findings, Notice, in_use, metadata, ownership, selector, spelling, terminating,
 };
 use crate::api::{SpiderIPPoolSpec, keys};
 use crate::net::{RangeSet, Subnet};
@@ -30,79 +30,50 @@ pub(super) fn normalise(object: &mut Value, old: Option<&Value>, context: &Conte
     notices
 }
 
-/// Every error of a pool.
-pub(super) fn validate(
-    operation: Operation,
-    object: &Value,
-    old: Option<&Value>,
-    context: &Context<'_>,
-) -> Findings {
-    let mut findings = Findings::default();
-    if operation == Operation::Delete {
-        findings.errors.extend(in_use::delete(object, "pods", context));
-        return findings;
-    }
-    let spec: SpiderIPPoolSpec = match shape::spec(object) {
-        Ok(spec) => spec,
-        Err(error) => {
-            findings.errors.push(error);
-            return findings;
-        }
-    };
-    match old {
-        Some(old) => {
-            // What is stored may be older than the schema; then nothing counts as unchanged.
-            let stored: Option<SpiderIPPoolSpec> = shape::spec(old).ok();
-            if !terminating(object) {
-                update(object, &spec, old, &stored.unwrap_or_default(), context, &mut findings);
-            } else if stored.is_some_and(|stored| stored != spec) {
-                findings.errors.push(frozen());
-            }
-        }
-        None => create(object, &spec, context, &mut findings),
-    }
-    findings
-}
+/// The rules of a pool.
+pub(super) const LIFECYCLE: Lifecycle<SpiderIPPoolSpec> =
+    Lifecycle { delete: |pool, context| in_use::delete(pool, "pods", context), create, update };
 
-fn create(object: &Value, spec: &SpiderIPPoolSpec, context: &Context<'_>, findings: &mut Findings) {
-    let written = Written::from(spec);
+type Version<'a> = lifecycle::Version<'a, SpiderIPPoolSpec>;
+
+fn create(pool: &Version<'_>, context: &Context<'_>, findings: &mut Findings) {
+    let written = Written::from(pool.spec);
     let family = addresses::family(&written, &mut findings.errors);
     if let Some(family) = family {
         addresses::enabled(family, context, &mut findings.errors);
     }
     let read = addresses::read(&written, family, true, findings);
     if let Some(subnet) = read.subnet {
-        findings.errors.extend(foreign_subnets(metadata::name(object), subnet, context));
+        findings.errors.extend(foreign_subnets(metadata::name(pool.object), subnet, context));
     }
-    check_addresses(object, &written, &read, context, findings);
-    for (selector, name) in selectors(spec) {
-        affinity(object, selector, name, findings);
+    check_addresses(pool.object, &written, &read, context, findings);
+    for (selector, name) in selectors(pool.spec) {
+        affinity(pool.object, selector, name, findings);
     }
 }
 
-fn update(
-    object: &Value,
-    spec: &SpiderIPPoolSpec,
-    old: &Value,
-    stored: &SpiderIPPoolSpec,
-    context: &Context<'_>,
-    findings: &mut Findings,
-) {
-    let (written, before) = (Written::from(spec), Written::from(stored));
+fn update(pool: &Version<'_>, stored: &Version<'_>, context: &Context<'_>, findings: &mut Findings) {
+    let (written, before) = (Written::from(pool.spec), Written::from(stored.spec));
     addresses::immutable(&written, &before, &mut findings.errors);
     if !written.unchanged(&before) {
         let family = addresses::family(&written, &mut findings.errors);
         let read = addresses::read(&written, family, false, findings);
-        check_addresses(object, &written, &read, context, findings);
+        check_addresses(pool.object, &written, &read, context, findings);
         if let Some(effective) = &read.effective {
             let before = addresses::read(&before, None, false, &mut Findings::default()).effective;
             let ips: RangeSet = read.ips.iter().map(|(_, range)| *range).collect();
-            findings.errors.extend(in_use::dropped_addresses(old, before.as_ref(), effective, &ips));
+            findings.errors.extend(in_use::dropped_addresses(
+                stored.object,
+                before.as_ref(),
+                effective,
+                &ips,
+            ));
         }
     }
-    let stored: BTreeMap<_, _> = selectors(stored).map(|(selector, name)| (name, selector)).collect();
-    for (selector, name) in selectors(spec).filter(|(selector, name)| stored.get(name) != Some(selector)) {
-        affinity(object, selector, name, findings);
+    let before: BTreeMap<_, _> = selectors(stored.spec).map(|(selector, name)| (name, selector)).collect();
+    for (selector, name) in selectors(pool.spec).filter(|(selector, name)| before.get(name) != Some(selector))
+    {
+        affinity(pool.object, selector, name, findings);
     }
 }
 

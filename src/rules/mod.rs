@@ -13,6 +13,7 @@ mod finding;
 mod glob;
 mod in_use;
 mod ip_pool;
+mod lifecycle;
 mod listing;
 mod membership;
 mod metadata;
@@ -111,9 +112,9 @@ fn rules(
 ) -> Findings {
     match kind {
         Kind::Coordinator => coordinator::validate(operation, object),
-        Kind::IpPool => ip_pool::validate(operation, object, old, context),
-        Kind::Subnet => subnet::validate(operation, object, old, context),
-        Kind::ReservedIp => reserved_ip::validate(operation, object, old, context),
+        Kind::IpPool => ip_pool::LIFECYCLE.validate(operation, object, old, context),
+        Kind::Subnet => subnet::LIFECYCLE.validate(operation, object, old, context),
+        Kind::ReservedIp => reserved_ip::LIFECYCLE.validate(operation, object, old, context),
         Kind::MultusConfig => multus_config::validate(operation, object, old, context),
         Kind::Endpoint => Findings::default(),
     }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::addresses::{self, Written, frozen};
-use super::{Context, Findings, Notice, Operation, metadata, shape, spelling, terminating};
+use super::addresses::{self, Written};
+use super::lifecycle::{self, Lifecycle};
+use super::{Context, Findings, Notice, metadata, spelling, terminating};
 use crate::api::SpiderReservedIPSpec;
 use crate::net::{Range, RangeError};
 
@@ -24,44 +25,28 @@ pub(super) fn normalise(object: &mut Value) -> Vec<Notice> {
     notices
 }
 
-/// Every error of reserved ranges. Deleting them is always allowed.
-pub(super) fn validate(
-    operation: Operation,
-    object: &Value,
-    old: Option<&Value>,
-    context: &Context<'_>,
-) -> Findings {
-    let mut findings = Findings::default();
-    if operation == Operation::Delete {
-        return findings;
-    }
-    let spec: SpiderReservedIPSpec = match shape::spec(object) {
-        Ok(spec) => spec,
-        Err(error) => {
-            findings.errors.push(error);
-            return findings;
-        }
-    };
-    let stored: Option<SpiderReservedIPSpec> = old.and_then(|old| shape::spec(old).ok());
-    if terminating(object) {
-        if stored.is_some_and(|stored| stored != spec) {
-            findings.errors.push(frozen());
-        }
-        return findings;
-    }
-    let (written, before) = (Written::from(&spec), stored.as_ref().map(Written::from));
-    if let Some(before) = &before {
-        addresses::immutable(&written, before, &mut findings.errors);
-        if written.unchanged(before) {
-            return findings;
-        }
-    }
+/// The rules of reserved ranges. Deleting them is always allowed.
+pub(super) const LIFECYCLE: Lifecycle<SpiderReservedIPSpec> =
+    Lifecycle { delete: |_, _| None, create, update };
+
+type Version<'a> = lifecycle::Version<'a, SpiderReservedIPSpec>;
+
+fn create(new: &Version<'_>, context: &Context<'_>, findings: &mut Findings) {
+    let written = Written::from(new.spec);
     let family = addresses::family(&written, &mut findings.errors);
-    if let (Some(family), None) = (family, old) {
+    if let Some(family) = family {
         addresses::enabled(family, context, &mut findings.errors);
     }
     addresses::read_ranges(&written, family, &mut findings.errors);
-    findings
+}
+
+fn update(new: &Version<'_>, stored: &Version<'_>, _: &Context<'_>, findings: &mut Findings) {
+    let (written, before) = (Written::from(new.spec), Written::from(stored.spec));
+    addresses::immutable(&written, &before, &mut findings.errors);
+    if !written.unchanged(&before) {
+        let family = addresses::family(&written, &mut findings.errors);
+        addresses::read_ranges(&written, family, &mut findings.errors);
+    }
 }
 
 #[cfg(test)]

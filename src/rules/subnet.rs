@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::addresses::{self, Addresses, Written, frozen};
+use super::addresses::{self, Addresses, Written};
+use super::lifecycle::{self, Lifecycle};
 use super::listing::few;
 use super::peers::IndexedSubnet;
-use super::{
-    Context, FieldError, Findings, Notice, Operation, in_use, metadata, shape, spelling, terminating,
-};
+use super::{Context, FieldError, Findings, Notice, in_use, metadata, spelling, terminating};
 use crate::api::{Kind, SpiderSubnetSpec, keys};
 use crate::net::{RangeSet, Subnet};
 
@@ -27,41 +26,14 @@ pub(super) fn normalise(object: &mut Value, old: Option<&Value>, _: &Context<'_>
     notices
 }
 
-/// Every error of a subnet.
-pub(super) fn validate(
-    operation: Operation,
-    object: &Value,
-    old: Option<&Value>,
-    context: &Context<'_>,
-) -> Findings {
-    let mut findings = Findings::default();
-    if operation == Operation::Delete {
-        findings.errors.extend(in_use::delete(object, "pools", context));
-        return findings;
-    }
-    let spec: SpiderSubnetSpec = match shape::spec(object) {
-        Ok(spec) => spec,
-        Err(error) => {
-            findings.errors.push(error);
-            return findings;
-        }
-    };
-    match old {
-        Some(old) => {
-            let stored: Option<SpiderSubnetSpec> = shape::spec(old).ok();
-            if !terminating(object) {
-                update(object, &spec, old, &stored.unwrap_or_default(), context, &mut findings);
-            } else if stored.is_some_and(|stored| stored != spec) {
-                findings.errors.push(frozen());
-            }
-        }
-        None => create(object, &spec, context, &mut findings),
-    }
-    findings
-}
+/// The rules of a subnet.
+pub(super) const LIFECYCLE: Lifecycle<SpiderSubnetSpec> =
+    Lifecycle { delete: |subnet, context| in_use::delete(subnet, "pools", context), create, update };
 
-fn create(object: &Value, spec: &SpiderSubnetSpec, context: &Context<'_>, findings: &mut Findings) {
-    let written = Written::from(spec);
+type Version<'a> = lifecycle::Version<'a, SpiderSubnetSpec>;
+
+fn create(new: &Version<'_>, context: &Context<'_>, findings: &mut Findings) {
+    let written = Written::from(new.spec);
     let family = addresses::family(&written, &mut findings.errors);
     if let Some(family) = family {
         addresses::enabled(family, context, &mut findings.errors);
@@ -70,7 +42,7 @@ fn create(object: &Value, spec: &SpiderSubnetSpec, context: &Context<'_>, findin
     addresses::gateway(&written, &read, &mut findings.errors);
     addresses::routes(&written, &read, &mut findings.errors);
     let Some(subnet) = read.subnet else { return };
-    findings.errors.extend(overlapping_subnets(metadata::name(object), subnet, context));
+    findings.errors.extend(overlapping_subnets(metadata::name(new.object), subnet, context));
     findings.errors.extend(foreign_pools(subnet, context));
     if let Some(effective) = &read.effective {
         let pools = context.peers.pools_of(subnet);
@@ -79,15 +51,8 @@ fn create(object: &Value, spec: &SpiderSubnetSpec, context: &Context<'_>, findin
     }
 }
 
-fn update(
-    object: &Value,
-    spec: &SpiderSubnetSpec,
-    old: &Value,
-    stored: &SpiderSubnetSpec,
-    context: &Context<'_>,
-    findings: &mut Findings,
-) {
-    let (written, before) = (Written::from(spec), Written::from(stored));
+fn update(new: &Version<'_>, stored: &Version<'_>, context: &Context<'_>, findings: &mut Findings) {
+    let (written, before) = (Written::from(new.spec), Written::from(stored.spec));
     addresses::immutable(&written, &before, &mut findings.errors);
     if written.unchanged(&before) {
         return;
@@ -97,7 +62,7 @@ fn update(
     addresses::gateway(&written, &read, &mut findings.errors);
     addresses::routes(&written, &read, &mut findings.errors);
     let before = addresses::read(&before, None, false, &mut Findings::default()).effective;
-    findings.errors.extend(dropped(object, old, before.as_ref(), &read, context));
+    findings.errors.extend(dropped(new.object, stored.object, before.as_ref(), &read, context));
 }
 
 /// No two subnets share an address; not even two with the same subnet, or a pool would have two owners.

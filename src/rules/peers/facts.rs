@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use crate::api::{SpiderIPPoolSpec, SpiderSubnetSpec};
 use crate::net::{Range, RangeError, RangeSet, Subnet};
 use crate::rules::Mode;
+use crate::rules::addresses::Written;
 
 /// What the rules know of a stored pool.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,7 +69,7 @@ impl PoolFacts {
     /// Subnet, and `ips` without `excludeIPs`; none if any of it cannot be read.
     #[must_use]
     pub fn addresses(&self) -> Option<(Subnet, RangeSet)> {
-        addresses(self.spec.subnet.as_deref(), self.spec.ips.as_deref(), self.spec.exclude_ips.as_deref())
+        addresses((&self.spec).into())
     }
 }
 
@@ -76,18 +77,13 @@ impl SubnetFacts {
     /// Subnet, and `ips` without `excludeIPs`; none if any of it cannot be read.
     #[must_use]
     pub fn addresses(&self) -> Option<(Subnet, RangeSet)> {
-        addresses(self.spec.subnet.as_deref(), self.spec.ips.as_deref(), self.spec.exclude_ips.as_deref())
+        addresses((&self.spec).into())
     }
 }
 
-fn addresses(
-    subnet: Option<&str>,
-    ips: Option<&[String]>,
-    excluded: Option<&[String]>,
-) -> Option<(Subnet, RangeSet)> {
-    let subnet = subnet?.parse().ok()?;
-    let ips = ranges(ips.unwrap_or_default())?;
-    Some((subnet, ips.subtract(&ranges(excluded.unwrap_or_default())?)))
+fn addresses(written: Written<'_>) -> Option<(Subnet, RangeSet)> {
+    let subnet = written.subnet?.parse().ok()?;
+    Some((subnet, ranges(written.ips)?.subtract(&ranges(written.excluded)?)))
 }
 
 /// Stored objects may hold ranges that run backwards (older versions let them pass and counted them).
