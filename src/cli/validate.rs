@@ -11,7 +11,7 @@ use super::report::{Finding, ObjectReport, Report};
 use super::template::{namespace_of, places, pod_of};
 use crate::api::Kind;
 use crate::api::settings::CONFIG_KEY;
-use crate::catalog::{Assembler, Catalog, ObjectKey, Objects};
+use crate::catalog::{Assembler, Catalog, ObjectKey};
 use crate::inject::{Decision, Silent};
 use crate::rules::{self, Context, NoticeKind, Operation, Peers, settings};
 use crate::sources::{Group, Manifest, assemble, default_namespace, is_config, read_manifests};
@@ -49,10 +49,8 @@ pub(super) struct Validate {
 
 /// What the objects are checked against.
 struct Cluster {
-    objects: Objects,
+    /// All objects, those that are checked among them.
     catalog: Catalog,
-    /// All peers, for the kinds of which no object is its own peer.
-    peers: Peers,
     /// Objects in the cluster already, in canonical form.
     stored: HashMap<(Kind, ObjectKey), Manifest>,
     strict: bool,
@@ -112,21 +110,7 @@ impl Cluster {
             rules::normalise(kind, &mut manifest.object, None, &context);
             known.insert((kind, manifest.key()), manifest);
         }
-        let objects = assembler.objects;
-        let peers = Peers::build(objects.pools.values(), objects.subnets.values(), objects.nads.values());
-        Self { peers, objects, catalog, stored: known, strict }
-    }
-
-    /// All pools, subnets and network attachment definitions but the object itself.
-    fn peers_of(&self, kind: Kind, name: &str) -> Option<Peers> {
-        let not = |is: Kind, other: &str| kind != is || other != name;
-        matches!(kind, Kind::IpPool | Kind::Subnet).then(|| {
-            Peers::build(
-                self.objects.pools.values().filter(|pool| not(Kind::IpPool, &pool.name)),
-                self.objects.subnets.values().filter(|subnet| not(Kind::Subnet, &subnet.name)),
-                self.objects.nads.values(),
-            )
-        })
+        Self { catalog, stored: known, strict }
     }
 }
 
@@ -143,9 +127,7 @@ fn check(manifest: &Manifest, cluster: &Cluster) -> Result<ObjectReport, Failure
 
 fn check_ours(kind: Kind, manifest: &Manifest, cluster: &Cluster, report: &mut ObjectReport) {
     let key = manifest.key();
-    let own = cluster.peers_of(kind, &key.name);
-    let peers = own.as_ref().unwrap_or(&cluster.peers);
-    let context = Context { settings: &cluster.catalog.settings, peers };
+    let context = Context { settings: &cluster.catalog.settings, peers: &cluster.catalog.peers };
     let old = cluster.stored.get(&(kind, key)).map(|stored| &stored.object);
     let operation = if old.is_some() { Operation::Update } else { Operation::Create };
     let mut object = manifest.object.clone();

@@ -193,8 +193,9 @@ impl Peers {
         met.into_iter().map(|(name, common)| (name, common.into_iter().collect())).collect()
     }
 
-    /// Every pair of live pools that would hand out the same address, or whose subnets overlap and differ:
-    /// what two concurrent creates can leave behind, since neither was visible to the other's check.
+    /// Every pair of live pools that would hand out the same address; and each pool whose subnet overlaps
+    /// others, with the oldest pool of those. That is what two concurrent creates can leave behind, since
+    /// neither was visible to the other's check.
     #[must_use]
     pub fn overlaps(&self) -> Vec<Overlap> {
         overlap::find(&self.pool_index)

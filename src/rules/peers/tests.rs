@@ -32,19 +32,19 @@ fn the_younger_of_two_overlapping_pools_is_named() {
         // Made in the same second: the name decides.
         .pool_facts(pool("same-b", second, net, json!(["172.16.2.1"])))
         .pool_facts(pool("same-a", second, net, json!(["172.16.2.1"])))
-        // Another subnet that overlaps is wrong even where no address is handed out twice.
+        // Another subnet that overlaps is wrong even where no address is handed out twice; the oldest pool
+        // of those that overlap is named.
         .pool_facts(pool("narrow", third, "172.16.3.0/24", json!(["172.16.3.1"])))
+        .pool_facts(pool("narrower", third, "172.16.0.16/28", json!(["172.16.0.20-172.16.0.22"])))
         .pool_facts(PoolFacts { terminating: true, ..pool("going", first, net, json!(["172.16.1.1"])) })
         .pool_facts(pool("broken", first, net, json!(["172.16.1.1", "?"])));
     assert_eq!(
         said(&cluster.peers().overlaps()),
         [
             "z-early before b-late: 172.16.0.5-172.16.0.9, 172.16.0.20, 172.16.0.30",
-            "apart before narrow: ",
-            "b-late before narrow: ",
-            "same-a before narrow: ",
-            "same-b before narrow: ",
             "z-early before narrow: ",
+            "b-late before narrower: 172.16.0.20",
+            "z-early before narrower: 172.16.0.20-172.16.0.22",
             "same-a before same-b: 172.16.2.1",
         ]
     );
