@@ -104,10 +104,10 @@ impl FromStr for Range {
         let mut bounds = text.split('-');
         let (first, last, more) = (bounds.next().unwrap_or_default(), bounds.next(), bounds.next());
         let Some(last) = last else {
-            return match first.parse::<Subnet>() {
-                Ok(subnet) => Err(RangeError::Subnet(subnet.hosts())),
-                Err(_) => Ok(first.parse::<Address>()?.into()),
-            };
+            return first.parse::<Address>().map(Self::from).map_err(|error| match first.parse::<Subnet>() {
+                Ok(subnet) => RangeError::Subnet(subnet.hosts()),
+                Err(_) => error.into(),
+            });
         };
         if more.is_some() {
             return Err(RangeError::Hyphens(shorten(text)));

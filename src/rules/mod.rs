@@ -98,7 +98,7 @@ pub fn validate(
     }
     let sound = shape::Sound::of(kind, object);
     let mut findings = rules(kind, operation, &sound.object, old, context);
-    findings.errors.retain(|error| !sound.caused(error));
+    sound.without_consequences(&mut findings.errors);
     findings.errors.splice(0..0, sound.errors);
     findings
 }
