@@ -4,7 +4,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 
 use super::{
-    Kind, SpiderCoordinator, SpiderEndpoint, SpiderIPPool, SpiderMultusConfig, SpiderReservedIP, SpiderSubnet,
+    Kind, RailNode, SpiderCoordinator, SpiderEndpoint, SpiderIPPool, SpiderMultusConfig, SpiderReservedIP,
+    SpiderSubnet,
 };
 
 impl Kind {
@@ -37,6 +38,17 @@ impl Kind {
         }
         crd
     }
+}
+
+/// The custom resource definition of [`RailNode`], which is of a group of its own.
+#[must_use]
+pub fn rail_node_crd() -> CustomResourceDefinition {
+    let mut crd = RailNode::crd();
+    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
+    for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {
+        forbid_null(schema);
+    }
+    crd
 }
 
 fn forbid_null(schema: &mut JSONSchemaProps) {

@@ -14,6 +14,7 @@ mod ip_pool;
 pub mod keys;
 mod kind;
 mod multus_config;
+pub mod networks;
 mod rail_node;
 mod reserved_ip;
 mod schema;
@@ -27,6 +28,7 @@ pub use blocks::{
     SriovConfig, VlanConfig,
 };
 pub use coordinator::{CoordinatorSpec, SpiderCoordinator, SpiderCoordinatorStatus};
+pub use crd::rail_node_crd;
 pub use endpoint::{AllocationDetail, SpiderEndpoint, SpiderEndpointStatus, WorkloadAllocation};
 pub use ip_pool::{SpiderIPPool, SpiderIPPoolSpec, SpiderIPPoolStatus};
 pub use kind::{GROUP, Kind, VERSION};

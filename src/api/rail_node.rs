@@ -15,14 +15,15 @@ use serde::{Deserialize, Serialize};
     category = "railweave",
     doc = "The RDMA rails of one node, as its agent found them. Written by the agent only, when something changed.",
     derive = "PartialEq",
-    printcolumn = r#"{"name":"INTERFACES","type":"string","jsonPath":".spec.physicalFunctions[*].interface"}"#,
-    printcolumn = r#"{"name":"RESOURCES","type":"string","jsonPath":".spec.resources[*].name"}"#,
-    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
-    printcolumn = r#"{"name":"ADDRESSES","type":"string","priority":10,"jsonPath":".spec.physicalFunctions[*].addresses[*]"}"#,
-    printcolumn = r#"{"name":"PCI","type":"string","priority":10,"jsonPath":".spec.physicalFunctions[*].pciAddress"}"#
+    printcolumn = r#"{"name":"INTERFACES","type":"string","jsonPath":".spec.interfaces"}"#,
+    printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RailNodeSpec {
+    /// Names of the ports' interfaces: what `kubectl get` shows, whose columns cannot gather them from the list below.
+    #[serde(default)]
+    #[schemars(length(max = 256), inner(length(max = 15)))]
+    pub interfaces: Vec<String>,
     /// Ports of NICs that have virtual functions or an RDMA device, by PCI address.
     #[serde(default)]
     #[schemars(length(max = 256))]
@@ -31,6 +32,15 @@ pub struct RailNodeSpec {
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub resources: Vec<NodeResource>,
+}
+
+impl RailNodeSpec {
+    /// What an agent found.
+    #[must_use]
+    pub fn new(physical_functions: Vec<PhysicalFunction>, resources: Vec<NodeResource>) -> Self {
+        let names = physical_functions.iter().map(|function| function.interface.clone());
+        Self { interfaces: names.filter(|name| !name.is_empty()).collect(), physical_functions, resources }
+    }
 }
 
 /// One port of a NIC.

@@ -50,7 +50,7 @@ pub struct Catalog {
     /// Advice about the configuration.
     pub config_notices: Vec<Notice>,
     groups: HashMap<Mode, HashMap<String, Group>>,
-    nad_resources: HashMap<ObjectKey, Arc<str>>,
+    networks: HashMap<ObjectKey, Arc<Network>>,
     counts: Counts,
 }
 
@@ -73,10 +73,9 @@ impl Catalog {
     pub fn compile(objects: &Objects, settings: Settings, identity: &Identity) -> Self {
         let scope = Scope::compile(&settings, &identity.release_namespace);
         let groups = groups::index(objects.networks.values(), &scope);
-        let nad_resources = objects.networks.values().filter_map(|network| {
+        let networks = objects.networks.values().map(|network| {
             let namespace = network.key.namespace.clone();
-            let nad = ObjectKey { namespace, name: network.nad_name.clone() };
-            Some((nad, Arc::from(network.spec.resource()?)))
+            (ObjectKey { namespace, name: network.nad_name.clone() }, network.clone())
         });
         let problems = objects.bad.iter().map(|((kind, key), message)| Problem {
             object: format!("{kind} {key}"),
@@ -100,7 +99,7 @@ impl Catalog {
             problems: problems.collect(),
             config: ConfigState::default(),
             config_notices: Vec::new(),
-            nad_resources: nad_resources.collect(),
+            networks: networks.collect(),
             settings,
             scope,
             groups,
@@ -121,11 +120,17 @@ impl Catalog {
             .flat_map(|(mode, groups)| groups.iter().map(|(name, group)| (*mode, name.as_str(), group)))
     }
 
+    /// The network behind a `NetworkAttachmentDefinition`, if it is one of ours.
+    #[must_use]
+    pub fn network_of_nad(&self, nad: &ObjectKey) -> Option<&Network> {
+        self.networks.get(nad).map(|network| &**network)
+    }
+
     /// The resource of the network behind a `NetworkAttachmentDefinition`, if the network is known and has one.
     #[must_use]
     pub fn resource_of_nad(&self, namespace: &str, name: &str) -> Option<&str> {
         let key = ObjectKey { namespace: namespace.to_owned(), name: name.to_owned() };
-        self.nad_resources.get(&key).map(|resource| &**resource)
+        self.network_of_nad(&key)?.spec.resource()
     }
 
     /// Sizes for the metrics.

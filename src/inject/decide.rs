@@ -256,7 +256,7 @@ fn needed_resources<'c>(
     own: &[Selected<'_>],
     members: &[&'c Member],
 ) -> Vec<(&'c str, u64)> {
-    let of_pod = own.iter().filter(|entry| !members.iter().any(|member| entry.is(member)));
+    let of_pod = own.iter().filter(|entry| !members.iter().any(|member| networks::is(entry, member)));
     let of_pod = of_pod.filter_map(|entry| catalog.resource_of_nad(&entry.namespace, &entry.name));
     let mut needed: Vec<(&str, u64)> = Vec::with_capacity(members.len());
     for resource in members.iter().filter_map(|member| member.resource.as_deref()).chain(of_pod) {

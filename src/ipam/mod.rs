@@ -7,6 +7,7 @@
 //! `shelf`. Nothing here knows a clock: what is quarantined, or observed at attach time, is given.
 
 mod assign;
+mod attachments;
 mod batch;
 mod candidates;
 mod facts;
@@ -28,6 +29,7 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
+pub use attachments::DefaultNetwork;
 pub use candidates::Families;
 pub use facts::{Master, NodeFacts};
 pub use failure::{Failure, PoolRefusal, RailFailure};

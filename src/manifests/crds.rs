@@ -1,4 +1,6 @@
-use crate::api::{GROUP, Kind};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
+use crate::api::{Kind, rail_node_crd};
 
 /// One generated file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +20,15 @@ pub struct RenderError {
     source: serde_saphyr::ser::Error,
 }
 
-/// The custom resource definition of `kind`, in a file of the name that other generators use:
-/// `spiderpool.spidernet.io_spiderippools.yaml`.
+/// The custom resource definition of `kind`.
 pub fn crd(kind: Kind) -> Result<Manifest, RenderError> {
-    let file_name = format!("{GROUP}_{}.yaml", kind.plural());
-    match serde_saphyr::to_string(&kind.crd()) {
+    render(&kind.crd())
+}
+
+/// In a file of the name that other generators use: `spiderpool.spidernet.io_spiderippools.yaml`.
+fn render(crd: &CustomResourceDefinition) -> Result<Manifest, RenderError> {
+    let file_name = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
+    match serde_saphyr::to_string(crd) {
         Ok(yaml) => Ok(Manifest { file_name, yaml: format!("---\n{yaml}") }),
         Err(source) => Err(RenderError { file_name, source }),
     }
@@ -30,5 +36,6 @@ pub fn crd(kind: Kind) -> Result<Manifest, RenderError> {
 
 /// The custom resource definitions of all kinds, in the order in which they are installed.
 pub fn crds() -> Result<Vec<Manifest>, RenderError> {
-    Kind::ALL.into_iter().map(crd).collect()
+    let crds = Kind::ALL.into_iter().map(Kind::crd).chain([rail_node_crd()]);
+    crds.map(|crd| render(&crd)).collect()
 }

@@ -32,7 +32,7 @@ pub(crate) fn each_is_rendered_as_generated_but_for_the_policy_that_keeps_it(hel
     let crds: Vec<&Value> =
         rendered.iter().filter(|object| object["kind"] == "CustomResourceDefinition").collect();
     let files = files(&generated());
-    assert_eq!((crds.len(), files.len()), (6, 6));
+    assert_eq!((crds.len(), files.len()), (7, 7));
     for text in files.values() {
         let mut expected: Value = serde_saphyr::from_str(text).unwrap();
         expected["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep"});

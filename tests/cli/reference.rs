@@ -42,7 +42,7 @@ fn completions_exist_for_every_shell() {
 #[test]
 fn generated_manifests_are_those_of_the_repository() {
     let crds = railweave(&["manifests", "crds"]).objects();
-    assert_eq!(crds.len(), 6);
+    assert_eq!(crds.len(), 7);
     let registration = railweave(&["manifests", "registration"]).objects();
     let kinds: Vec<&str> = registration.iter().map(|object| object["kind"].as_str().unwrap()).collect();
     assert_eq!(

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use railweave::api::Kind;
+use railweave::api::{Kind, rail_node_crd};
 use railweave::manifests;
 
 fn committed() -> std::path::PathBuf {
@@ -72,13 +72,26 @@ fn names_scope_and_columns_are_the_contract() {
         let has_status =
             version.subresources.as_ref().is_some_and(|subresources| subresources.status.is_some());
         assert_eq!(has_status, status, "{kind}");
-        let shown: Vec<_> = version
-            .additional_printer_columns
-            .iter()
-            .flatten()
-            .filter(|column| column.priority.unwrap_or_default() == 0)
-            .map(|column| column.name.as_str())
-            .collect();
-        assert_eq!(shown.join(" "), columns, "{kind}");
+        assert_eq!(columns_of(&kind.crd()), columns, "{kind}");
     }
+}
+
+#[test]
+fn the_facts_of_a_node_are_a_kind_of_our_own_group() {
+    let crd = rail_node_crd();
+    let (spec, version) = (&crd.spec, &crd.spec.versions[0]);
+    assert_eq!(crd.metadata.name.as_deref(), Some("railnodes.railweave.io"));
+    assert_eq!(
+        (spec.names.kind.as_str(), spec.scope.as_str(), version.name.as_str()),
+        ("RailNode", "Cluster", "v1alpha1")
+    );
+    assert!(version.subresources.is_none(), "one write publishes everything");
+    assert_eq!(columns_of(&crd), "INTERFACES AGE");
+}
+
+/// The columns that `kubectl get` shows without `-o wide`.
+fn columns_of(crd: &CustomResourceDefinition) -> String {
+    let columns = crd.spec.versions[0].additional_printer_columns.iter().flatten();
+    let shown = columns.filter(|column| column.priority.unwrap_or_default() == 0);
+    shown.map(|column| column.name.as_str()).collect::<Vec<_>>().join(" ")
 }
