@@ -7,6 +7,7 @@
 //! | [`cli`] | one file for each verb: parses arguments, calls the layers below, prints |
 //! | [`admission`] | HTTPS: listener, certificates, routes, review envelope, webhook registration |
 //! | `controllers` | the leader's loops, one file each |
+//! | [`allocator`] | records and endpoints in the API server: mirrors and writes |
 //! | [`sources`] | objects in: from a cluster (watch) or from a directory |
 //! | [`telemetry`] | metrics, logs, health; used from above this line only |
 //! | | *from here down: no clock, no client, no files, no async* |
@@ -21,6 +22,7 @@
 //! | [`api`] | custom resources, annotation keys, configuration |
 
 pub mod admission;
+pub mod allocator;
 pub mod api;
 pub mod catalog;
 pub mod cli;

@@ -65,6 +65,8 @@ pub const INJECTED: &str = "railweave.io/injected";
 pub const SKIPPED: &str = "railweave.io/skipped";
 /// Label that mirrors the opt-in of a namespace, for `namespaceSelector`.
 pub const NAMESPACE_OPT_IN: &str = "railweave.io/inject";
+/// Label on an endpoint: the node of its pod; see [`node_label`].
+pub const NODE: &str = "railweave.io/node";
 /// Set by the kubelet on the API server's copy of a static pod.
 pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 
@@ -77,4 +79,33 @@ pub const OPT_OUT: [&str; 2] = ["none", "disabled"];
 pub fn cidr_label(subnet: &str) -> String {
     let zero = if subnet.starts_with(':') { "0" } else { "" };
     format!("{zero}{}", subnet.replace(['.', ':', '/'], "-"))
+}
+
+/// The name of a node as a label value, by which its agent selects: names that are too long for one end in a hash.
+#[must_use]
+pub fn node_label(node: &str) -> String {
+    const LONGEST: usize = 63;
+    if node.len() <= LONGEST {
+        return node.to_owned();
+    }
+    // FNV-1a: the same on every machine and in every version. Node names are ASCII.
+    let hash = node.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{}-{hash:016x}", node[..LONGEST - 17].trim_end_matches(['.', '-']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_node_names_become_distinct_label_values() {
+        assert_eq!(node_label("node-1.example.com"), "node-1.example.com");
+        let long = |end: &str| node_label(&format!("{}.example.com.{end}", "n".repeat(60)));
+        assert_ne!(long("a"), long("b"));
+        for label in [long("a"), node_label(&format!("{}.{}", "n".repeat(45), "m".repeat(60)))] {
+            assert!(label.len() <= 63 && !label.contains(".-"), "{label}");
+        }
+    }
 }

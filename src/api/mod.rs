@@ -29,7 +29,9 @@ pub use blocks::{
 };
 pub use coordinator::{CoordinatorSpec, SpiderCoordinator, SpiderCoordinatorStatus};
 pub use crd::rail_node_crd;
-pub use endpoint::{AllocationDetail, SpiderEndpoint, SpiderEndpointStatus, WorkloadAllocation};
+pub use endpoint::{
+    AllocationDetail, SpiderEndpoint, SpiderEndpointSpec, SpiderEndpointStatus, WorkloadAllocation,
+};
 pub use ip_pool::{SpiderIPPool, SpiderIPPoolSpec, SpiderIPPoolStatus};
 pub use kind::{GROUP, Kind, VERSION};
 pub use multus_config::{CniType, SpiderMultusConfig, SpiderMultusConfigSpec, SpiderMultusConfigStatus};

@@ -5,6 +5,7 @@
 //! for admission to answer. [`certificates::CertificateSecret::follow`] is the one thing here that every
 //! replica does.
 
+mod allocation;
 pub mod certificates;
 mod configuration;
 mod error;
@@ -82,6 +83,7 @@ async fn work(leader: &Leader, registrar: &Registrar, certificates: Option<&Cert
         rotation,
         keep("registration", || registration::run(leader, registrar)),
         keep("namespaces", || namespaces::run(leader)),
+        keep("allocation", || allocation::run(leader)),
         keep("pools", || pools::run(leader)),
         keep("finalizers", || finalizers::run(leader)),
         keep("configuration", || configuration::run(leader)),

@@ -111,6 +111,11 @@ impl Peers {
         self.networks.get(resource).into_iter().flatten()
     }
 
+    /// All pools, in the order of their names.
+    pub fn pools(&self) -> impl Iterator<Item = &Arc<PoolFacts>> {
+        self.pools.values()
+    }
+
     /// The pool of this name.
     #[must_use]
     pub fn pool(&self, name: &str) -> Option<&PoolFacts> {

@@ -152,6 +152,21 @@ metrics! {
     ca_bundle_in_sync: IntGauge, "railweave_ca_bundle_in_sync", [],
         "1 while the registered webhooks trust exactly the CAs that this installation uses.";
 
+    ipam_waiting: IntGauge, "railweave_ipam_waiting_pods", [],
+        "Bound pods whose endpoints are not written yet.";
+    ipam_bound_to_endpoint: HistogramVec, "railweave_ipam_bound_to_endpoint_duration_seconds", [],
+        "Time from when a pod was seen bound until its endpoint was written.";
+    ipam_failures: IntCounterVec, "railweave_ipam_failures_total", ["reason"],
+        "Pods that could not be given all their addresses, by reason code; counted when the reason changes.";
+    ipam_commits: IntCounterVec, "railweave_ipam_commits_total", ["result"],
+        "Writes of a pool's records by result: written, conflict (another writer was first) or error.";
+    ipam_records: IntGauge, "railweave_ipam_records", [],
+        "Addresses that are recorded in pools, on the replica that leads.";
+    ipam_quarantined: IntGauge, "railweave_ipam_quarantined_addresses", [],
+        "Addresses that were just released and are handed out only where there is no other.";
+    ipam_suspects: IntGauge, "railweave_ipam_suspect_pods", [],
+        "Pods that seem to be gone while addresses are recorded for them; they are asked about.";
+
     leader: IntGauge, "railweave_leader", [],
         "1 on the replica that holds the lease.";
     watch_events: IntCounterVec, "railweave_watch_events_total", ["kind"],
@@ -260,6 +275,9 @@ mod tests {
         metrics.watch_events.with_label_values(&["Namespace"]).inc();
         metrics.watch_restarts.with_label_values(&["Namespace"]).inc();
         metrics.count_reconcile("networks", true, Duration::from_millis(3));
+        metrics.ipam_bound_to_endpoint.with_label_values::<&str>(&[]).observe(0.001);
+        metrics.ipam_failures.with_label_values(&["NoPool"]).inc();
+        metrics.ipam_commits.with_label_values(&["written"]).inc();
         metrics
     }
 

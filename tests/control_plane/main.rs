@@ -14,6 +14,7 @@
 )]
 
 mod aliases;
+mod allocation;
 mod availability;
 mod burst;
 mod certificates;
@@ -98,6 +99,9 @@ fn trials() -> Vec<Trial> {
         availability::of_plain_pods_without_any_replica,
         availability::lets_nothing_slip_through_when_it_fails_open,
         availability::after_the_api_server_restarts,
+        allocation::gives_all_rails_to_every_pod,
+        allocation::gives_all_or_nothing,
+        allocation::keeps_the_addresses_of_stateful_sets,
         reinvocation::mends_what_a_later_webhook_does,
         burst::of_400_and_1000_pods,
     ]

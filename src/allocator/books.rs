@@ -1,0 +1,241 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use axum::http::HeaderValue;
+use axum::http::header::ACCEPT;
+use futures::{FutureExt, StreamExt};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::core::{PartialObjectMeta, Request};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde_json::json;
+use tracing::warn;
+
+use crate::api::{GROUP, Kind, VERSION};
+use crate::ipam::{Ledger, Ledgers, Record};
+use crate::net::Address;
+use crate::sources::describe;
+use crate::telemetry::metrics::Metrics;
+
+/// Pools written at a time.
+const CONCURRENCY: usize = 16;
+
+/// The object itself is not wanted back: with thousands of records that is most of a megabyte.
+const METADATA_ONLY: HeaderValue =
+    HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+
+/// The records of all pools as the API server has them.
+pub struct Books {
+    client: Client,
+    resource: ApiResource,
+    field_manager: &'static str,
+    metrics: Metrics,
+    ledgers: Ledgers,
+    /// `resourceVersion` that each ledger was read or written at.
+    versions: HashMap<Arc<str>, String>,
+}
+
+/// A change of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// The address belongs to this record's pod.
+    Set(Address, Record),
+    /// The address is free again, if the pod of this UID still has it.
+    Release(Address, Arc<str>),
+}
+
+/// Why a pool was not written.
+enum Unwritten {
+    /// Somebody else wrote it, or it is not known how the write ended; what the pool says now must be read.
+    Unknown,
+    /// It was deleted.
+    Gone,
+    /// Its records cannot be read.
+    Unreadable,
+}
+
+impl Books {
+    /// Empty books.
+    #[must_use]
+    pub fn new(client: Client, field_manager: &'static str, metrics: Metrics) -> Self {
+        let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
+        let resource = ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural());
+        let (ledgers, versions) = (Ledgers::default(), HashMap::new());
+        Self { client, resource, field_manager, metrics, ledgers, versions }
+    }
+
+    /// The kind of pools, for watches.
+    #[must_use]
+    pub fn resource(&self) -> &ApiResource {
+        &self.resource
+    }
+
+    /// Who has which address.
+    #[must_use]
+    pub fn ledgers(&self) -> &Ledgers {
+        &self.ledgers
+    }
+
+    /// Takes in what a watch says of a pool; returns whether that was news. A watch lags behind our own writes.
+    pub fn observe(&mut self, pool: &DynamicObject) -> bool {
+        let (name, version) = (pool.name_any(), pool.resource_version().unwrap_or_default());
+        if let Some(held) = self.versions.get(&*name)
+            && !is_newer(&version, held)
+        {
+            return false;
+        }
+        self.take(&name, version, pool.data["status"]["allocatedIPs"].as_str());
+        true
+    }
+
+    /// Forgets a pool that was deleted.
+    pub fn forget(&mut self, pool: &str) {
+        self.ledgers.remove(pool);
+        self.versions.remove(pool);
+    }
+
+    /// The pools that are known.
+    pub fn pools(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.versions.keys()
+    }
+
+    /// Writes each pool once; returns those that were written. The others have been read again.
+    pub async fn write(&mut self, edits: &BTreeMap<Arc<str>, Vec<Edit>>) -> BTreeSet<Arc<str>> {
+        let books = &*self;
+        let mut writes = Vec::with_capacity(edits.len());
+        for (pool, edits) in edits {
+            writes.push(async move { (pool, books.write_pool(pool, edits).await) }.boxed());
+        }
+        let results: Vec<_> = futures::stream::iter(writes).buffer_unordered(CONCURRENCY).collect().await;
+        let mut written = BTreeSet::new();
+        for (pool, result) in results {
+            match result {
+                Ok(version) => {
+                    self.apply(pool, version, &edits[pool]);
+                    written.insert(pool.clone());
+                }
+                Err(Unwritten::Unknown) => self.refresh(pool).await,
+                Err(Unwritten::Gone) => self.forget(pool),
+                Err(Unwritten::Unreadable) => {}
+            }
+        }
+        written
+    }
+
+    async fn write_pool(&self, pool: &str, edits: &[Edit]) -> Result<String, Unwritten> {
+        let mut ledger = match self.ledgers.get(pool) {
+            Some(Ok(ledger)) => ledger.clone(),
+            Some(Err(error)) => {
+                warn!("{error}");
+                return Err(Unwritten::Unreadable);
+            }
+            None => Ledger::default(),
+        };
+        for edit in edits {
+            edit.apply(&mut ledger);
+        }
+        let text = match ledger.write() {
+            Ok(text) => text,
+            Err(error) => {
+                warn!(pool, "failed to write records: {error}");
+                return Err(Unwritten::Unreadable);
+            }
+        };
+        let patch = json!({
+            "metadata": { "resourceVersion": self.versions.get(pool).ok_or(Unwritten::Unknown)? },
+            "status": { "allocatedIPs": text, "allocatedIPCount": ledger.len() },
+        });
+        match self.patch_status(pool, &patch).await {
+            Ok(metadata) => {
+                self.metrics.ipam_commits.with_label_values(&["written"]).inc();
+                Ok(metadata.resource_version().unwrap_or_default())
+            }
+            Err(kube::Error::Api(status)) if status.code == 404 => Err(Unwritten::Gone),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                self.metrics.ipam_commits.with_label_values(&["conflict"]).inc();
+                Err(Unwritten::Unknown)
+            }
+            Err(error) => {
+                self.metrics.ipam_commits.with_label_values(&["error"]).inc();
+                warn!(pool, "failed to write the records of a pool: {}", describe(&error));
+                Err(Unwritten::Unknown)
+            }
+        }
+    }
+
+    async fn patch_status(
+        &self,
+        pool: &str,
+        patch: &serde_json::Value,
+    ) -> Result<PartialObjectMeta<DynamicObject>, kube::Error> {
+        let parameters =
+            PatchParams { field_manager: Some(self.field_manager.to_owned()), ..PatchParams::default() };
+        let mut request = Request::new(DynamicObject::url_path(&self.resource, None))
+            .patch_subresource("status", pool, &parameters, &Patch::Merge(patch))
+            .map_err(kube::Error::BuildRequest)?;
+        request.headers_mut().insert(ACCEPT, METADATA_ONLY);
+        self.client.request(request).await
+    }
+
+    /// Reads a pool as it is now. If that fails, the pool is unknown until its watch speaks or this is tried again.
+    async fn refresh(&mut self, pool: &Arc<str>) {
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
+        match api.get_opt(pool).await {
+            Ok(Some(object)) => {
+                let version = object.resource_version().unwrap_or_default();
+                self.take(pool, version, object.data["status"]["allocatedIPs"].as_str());
+            }
+            Ok(None) => self.forget(pool),
+            Err(error) => {
+                warn!(pool = &**pool, "failed to read the records of a pool: {}", describe(&error));
+                self.versions.remove(pool);
+            }
+        }
+    }
+
+    fn take(&mut self, pool: &str, version: String, text: Option<&str>) {
+        let ledger = Ledger::parse(pool, text);
+        if let Err(error) = &ledger {
+            warn!("{error}");
+        }
+        self.ledgers.insert(pool, ledger);
+        self.versions.insert(pool.into(), version);
+    }
+
+    fn apply(&mut self, pool: &Arc<str>, version: String, edits: &[Edit]) {
+        self.versions.insert(pool.clone(), version);
+        for edit in edits {
+            match edit {
+                Edit::Set(address, record) => self.ledgers.set(pool, *address, record.clone()),
+                Edit::Release(address, uid) => {
+                    let held = self.ledgers.get(pool).and_then(|ledger| ledger.as_ref().ok()?.get(*address));
+                    if held.is_some_and(|record| record.pod_uid == *uid) {
+                        self.ledgers.release(pool, *address);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Edit {
+    fn apply(&self, ledger: &mut Ledger) {
+        match self {
+            Self::Set(address, record) => {
+                ledger.set(*address, record.clone());
+            }
+            Self::Release(address, uid) => {
+                if ledger.get(*address).is_some_and(|record| record.pod_uid == *uid) {
+                    ledger.remove(*address);
+                }
+            }
+        }
+    }
+}
+
+/// Versions of one kind count up. A server that writes them otherwise is believed.
+fn is_newer(version: &str, held: &str) -> bool {
+    match (version.parse::<u128>(), held.parse::<u128>()) {
+        (Ok(version), Ok(held)) => version > held,
+        _ => version != held,
+    }
+}

@@ -1,0 +1,98 @@
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt};
+
+use crate::api::{AllocationDetail, SpiderEndpoint, SpiderEndpointSpec, SpiderEndpointStatus, keys};
+use crate::ipam::{Allocation, Intent};
+
+/// What is kept of an endpoint.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EndpointFacts {
+    /// UID of the pod.
+    pub uid: String,
+    /// Node of the pod.
+    pub node: String,
+    /// Kind of the pod's controller.
+    pub owner_kind: String,
+    /// Name of the pod's controller.
+    pub owner_name: String,
+    /// What each interface was given.
+    pub details: Vec<AllocationDetail>,
+}
+
+/// How the delivery of an endpoint ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Delivered {
+    /// It says what was planned.
+    Written,
+    /// Another writer was first, with this.
+    Taken(Box<SpiderEndpointStatus>),
+}
+
+impl EndpointFacts {
+    /// Reduces an endpoint.
+    #[must_use]
+    pub fn of(endpoint: &SpiderEndpoint) -> Self {
+        let Some(status) = &endpoint.status else { return Self::default() };
+        Self {
+            uid: status.current.uid.clone(),
+            node: status.current.node.clone(),
+            owner_kind: status.owner_controller_type.clone(),
+            owner_name: status.owner_controller_name.clone(),
+            details: status.current.ips.clone(),
+        }
+    }
+}
+
+/// Writes the endpoint of a pod. Creating it decides a race between two writers; an endpoint of an earlier pod of
+/// the same name is replaced.
+pub async fn deliver(
+    client: &Client,
+    intent: &Intent,
+    allocation: &Allocation,
+) -> Result<Delivered, kube::Error> {
+    let api: Api<SpiderEndpoint> = Api::namespaced(client.clone(), &intent.namespace.name);
+    let mut endpoint = endpoint(intent, allocation);
+    let parameters = PostParams::default();
+    match api.create(&parameters, &endpoint).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => {}
+        other => return other.map(|_| Delivered::Written),
+    }
+    let Some(known) = api.get_opt(intent.holder.endpoint()).await? else {
+        return api.create(&parameters, &endpoint).await.map(|_| Delivered::Written);
+    };
+    match &known.status {
+        Some(status) if *status.current.uid == *intent.uid => {
+            return Ok(if known.status == endpoint.status {
+                Delivered::Written
+            } else {
+                Delivered::Taken(Box::new(status.clone()))
+            });
+        }
+        _ => {}
+    }
+    endpoint.metadata.resource_version = known.resource_version();
+    // Other writers of endpoints add a finalizer of their own; it must not keep the new one for ever.
+    api.replace(intent.holder.endpoint(), &parameters, &endpoint).await.map(|_| Delivered::Written)
+}
+
+fn endpoint(intent: &Intent, allocation: &Allocation) -> SpiderEndpoint {
+    let mut endpoint = SpiderEndpoint::new(intent.holder.endpoint(), SpiderEndpointSpec {});
+    endpoint.metadata.namespace = Some(intent.namespace.name.clone());
+    endpoint.metadata.labels =
+        Some(BTreeMap::from([(keys::NODE.to_owned(), keys::node_label(&intent.node.name))]));
+    // The endpoint of a pod that keeps its addresses outlives the pod.
+    if !intent.holder.sticky {
+        endpoint.metadata.owner_references = Some(vec![OwnerReference {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            name: intent.name.clone(),
+            uid: intent.uid.to_string(),
+            ..OwnerReference::default()
+        }]);
+    }
+    endpoint.status = Some(allocation.status(intent));
+    endpoint
+}

@@ -1,0 +1,14 @@
+//! Records and endpoints in the API server: what [`crate::ipam`] plans is written here, and nowhere else.
+//!
+//! The truth is `status.allocatedIPs` of the pools. [`Books`] mirrors it and writes it, one write for each touched
+//! pool however many pods wait, each fenced by the pool's `resourceVersion`; a write that lost leaves the books with
+//! what the winner wrote. [`deliver`] writes the endpoint that tells a pod's node what it got. Everything here can
+//! stop between any two writes: what was recorded is found again by the pod's UID.
+
+mod books;
+mod endpoints;
+mod pods;
+
+pub use books::{Books, Edit};
+pub use endpoints::{Delivered, EndpointFacts, deliver};
+pub use pods::PodFacts;

@@ -1,0 +1,54 @@
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::{Api, Client};
+
+use crate::allocator::EndpointFacts;
+
+/// What lets a name keep its addresses without a pod.
+pub(super) enum Keeper {
+    /// The pod of this ordinal comes back.
+    StatefulSet { namespace: String, name: String, ordinal: i32 },
+    /// The machine, or the instance of it, starts again.
+    VirtualMachine { namespace: String, name: String },
+}
+
+impl Keeper {
+    /// The keeper of the holder of an endpoint, if it has one.
+    pub(super) fn of(endpoint: &EndpointFacts, namespace: &str, holder: &str) -> Option<Self> {
+        let (namespace, name) = (namespace.to_owned(), endpoint.owner_name.clone());
+        match &*endpoint.owner_kind {
+            "StatefulSet" => {
+                let ordinal = holder.strip_prefix(&*name)?.strip_prefix('-')?.parse().ok()?;
+                Some(Self::StatefulSet { namespace, name, ordinal })
+            }
+            "VirtualMachineInstance" => Some(Self::VirtualMachine { namespace, name }),
+            _ => None,
+        }
+    }
+
+    /// Whether it can bring a pod of the name back.
+    pub(super) async fn keeps(&self, client: &Client) -> Result<bool, kube::Error> {
+        match self {
+            Self::StatefulSet { namespace, name, ordinal } => {
+                let sets = Api::<StatefulSet>::namespaced(client.clone(), namespace);
+                let spec = sets.get_opt(name).await?.map(|set| set.spec);
+                Ok(spec.is_some_and(|spec| {
+                    let start = spec.ordinals.and_then(|ordinals| ordinals.start).unwrap_or(0);
+                    (start..start + spec.replicas.unwrap_or(1)).contains(ordinal)
+                }))
+            }
+            Self::VirtualMachine { namespace, name } => {
+                for kind in ["VirtualMachineInstance", "VirtualMachine"] {
+                    let kind = GroupVersionKind::gvk("kubevirt.io", "v1", kind);
+                    let machines: Api<DynamicObject> =
+                        Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind));
+                    let machine = machines.get_opt(name).await?;
+                    if machine.is_some_and(|machine| machine.metadata.deletion_timestamp.is_none()) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+use std::collections::HashMap;
+
+use kube::runtime::watcher::Event;
+
+/// The objects of one kind as a watch tells them. While the watch lists, the old ones stay in force.
+pub(super) struct Mirror<V> {
+    now: HashMap<String, V>,
+    listing: Option<HashMap<String, V>>,
+    listed: bool,
+}
+
+/// What an event changed: keys that are there with something new, and what is gone.
+pub(super) struct Change<V> {
+    pub(super) seen: Vec<String>,
+    pub(super) gone: Vec<(String, V)>,
+}
+
+impl<V> Default for Mirror<V> {
+    fn default() -> Self {
+        Self { now: HashMap::new(), listing: None, listed: false }
+    }
+}
+
+impl<V: Clone + PartialEq> Mirror<V> {
+    /// Takes in one event of objects that are reduced to key and value.
+    pub(super) fn note(&mut self, event: Event<(String, V)>) -> Change<V> {
+        let mut change = Change { seen: Vec::new(), gone: Vec::new() };
+        match event {
+            Event::Init => self.listing = Some(HashMap::new()),
+            Event::InitApply((key, value)) => {
+                if let Some(listing) = &mut self.listing {
+                    listing.insert(key.clone(), value.clone());
+                }
+                self.put(key, value, &mut change);
+            }
+            Event::InitDone => {
+                let named = self.listing.take().unwrap_or_default();
+                let missing: Vec<String> =
+                    self.now.keys().filter(|key| !named.contains_key(*key)).cloned().collect();
+                change.gone.extend(missing.iter().filter_map(|key| self.now.remove_entry(key)));
+                self.listed = true;
+            }
+            Event::Apply((key, value)) => self.put(key, value, &mut change),
+            Event::Delete((key, _)) => change.gone.extend(self.now.remove_entry(&key)),
+        }
+        change
+    }
+
+    fn put(&mut self, key: String, value: V, change: &mut Change<V>) {
+        if self.now.get(&key) != Some(&value) {
+            self.now.insert(key.clone(), value);
+            change.seen.push(key);
+        }
+    }
+
+    /// Whether everything that was there when the watch began is known.
+    pub(super) fn listed(&self) -> bool {
+        self.listed
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&V> {
+        self.now.get(key)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
+        self.now.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    pub(super) fn all(&self) -> &HashMap<String, V> {
+        &self.now
+    }
+}

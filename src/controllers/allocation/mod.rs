@@ -1,0 +1,285 @@
+//! Addresses for every injected pod that was scheduled: all of its rails at once, for all waiting pods together.
+//!
+//! One task owns everything: it gathers what the watches say, plans every waiting pod in one batch, writes each
+//! touched pool once ([`crate::allocator::Books`]), then has the endpoints written. While those writes are under way,
+//! the next pods gather. A pod whose pool was written by somebody else meanwhile is planned again with what that
+//! left. [`release`] takes addresses back. Pods that were annotated by hand are not followed here: the agent of
+//! their node makes the same plan when they are attached.
+
+mod keeper;
+mod mirror;
+mod release;
+mod waiting;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::warn;
+
+use self::release::{Proof, Releases};
+use self::waiting::{Waiting, tell};
+use self::world::{News, Seen, Watches, World};
+use super::supervise::timed;
+use super::{ControllerError, Leader};
+use crate::allocator::{Delivered, Edit, PodFacts, deliver};
+use crate::catalog::Catalog;
+use crate::ipam::{self, Allocation, BatchPlan, Cap, Failure, Families, Inputs, Intent, Outcome, Stickiness};
+use crate::sources::describe;
+
+/// Pods that are bound within this time are one batch.
+const GATHER: Duration = Duration::from_millis(10);
+/// Endpoints written at a time.
+const DELIVERIES: usize = 64;
+/// Looks that take in work that no event announces.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// One leader's work.
+struct Work<'a> {
+    leader: &'a Leader,
+    world: World,
+    waiting: Waiting,
+    releases: Releases,
+    /// Allocations whose records are written and whose endpoints are not.
+    undelivered: VecDeque<(Intent, Allocation)>,
+    deliveries: JoinSet<(Intent, Result<Delivered, kube::Error>)>,
+    proofs: JoinSet<Proof>,
+}
+
+/// Allocates and releases until an error.
+pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
+    leader.feed.synced().await;
+    let mut work = Work {
+        leader,
+        world: World::new(leader),
+        waiting: Waiting::default(),
+        releases: Releases::default(),
+        undelivered: VecDeque::new(),
+        deliveries: JoinSet::new(),
+        proofs: JoinSet::new(),
+    };
+    let mut watches = work.world.watches(leader);
+    let mut changes = leader.feed.changes.clone();
+    loop {
+        let look = work.next_look();
+        tokio::select! {
+            Some(seen) = watches.next() => work.note(seen),
+            _ = changes.changed() => work.reconsider(),
+            Some(Ok((intent, delivered))) = work.deliveries.join_next() => work.delivered(&intent, delivered),
+            Some(Ok(proof)) = work.proofs.join_next() => work.releases.proved(proof),
+            () = sleep_until(look) => {}
+        }
+        if !work.world.listed() {
+            continue;
+        }
+        sleep(GATHER).await;
+        work.gather(&mut watches);
+        timed(&leader.metrics, "allocation", work.step()).await?;
+    }
+}
+
+impl Work<'_> {
+    fn catalog(&self) -> Arc<Catalog> {
+        self.leader.feed.catalog.load_full()
+    }
+
+    /// Everything that is there already.
+    fn gather(&mut self, watches: &mut Watches) {
+        while let Some(Some(seen)) = watches.next().now_or_never() {
+            self.note(seen);
+        }
+        while let Some(Ok((intent, delivered))) = self.deliveries.try_join_next() {
+            self.delivered(&intent, delivered);
+        }
+        while let Some(Ok(proof)) = self.proofs.try_join_next() {
+            self.releases.proved(proof);
+        }
+    }
+
+    fn next_look(&self) -> Instant {
+        let due = [self.waiting.next_due(), self.releases.next_due()].into_iter().flatten().min();
+        due.unwrap_or_else(|| Instant::now() + IDLE)
+    }
+
+    fn note(&mut self, seen: Result<Seen, kube::runtime::watcher::Error>) {
+        let seen = match seen {
+            Ok(seen) => seen,
+            Err(error) => return warn!(controller = "allocation", "watch failed: {}", describe(&error)),
+        };
+        for news in self.world.note(seen) {
+            match news {
+                News::Pod(uid) | News::Endpoint(uid) => self.consider(&uid),
+                News::PodGone(uid, node) => {
+                    self.waiting.remove(&uid);
+                    self.releases.suspect(&uid, Some(node));
+                }
+                News::Chance => self.waiting.hurry(),
+            }
+        }
+    }
+
+    /// With another catalog any pod may need something else.
+    fn reconsider(&mut self) {
+        let uids: Vec<String> = self.world.pods.iter().map(|(uid, _)| uid.to_owned()).collect();
+        for uid in uids {
+            self.consider(&uid);
+        }
+        self.waiting.hurry();
+    }
+
+    /// Puts a pod among those that wait, or takes it out.
+    fn consider(&mut self, uid: &str) {
+        let Some(pod) = self.world.pods.get(uid) else { return };
+        if pod.finished {
+            self.releases.suspect(&pod.uid, Some(pod.node.clone()));
+        }
+        let holder = ipam::Holder::of(&pod.namespace, &pod.name, pod.owner.as_ref(), STICKINESS);
+        let served = self.world.endpoints.get(&holder.key).is_some_and(|known| known.uid == *uid);
+        if pod.needs_addresses() && !served {
+            self.waiting.add(&pod.uid);
+        } else {
+            self.waiting.remove(uid);
+        }
+    }
+
+    /// Plans and writes once for all that wait, takes back what is proven to be free, and has endpoints written.
+    async fn step(&mut self) -> Result<(), ControllerError> {
+        let catalog = self.catalog();
+        self.releases.look(&self.world, &self.leader.client, &mut self.proofs);
+        let intents = self.intents(&catalog).await;
+        let plan = self.plan(&catalog, &intents);
+        let mut edits = self.releases.take();
+        for (pool, changes) in &plan.changes {
+            let sets = changes.iter().map(|change| Edit::Set(change.address, change.record.clone()));
+            edits.entry(pool.clone()).or_default().extend(sets);
+        }
+        let written = if edits.is_empty() { BTreeSet::new() } else { self.world.books.write(&edits).await };
+        self.releases.written(&edits, &written);
+        // Indices of pods whose records are not all written; they are planned again at once.
+        let mut again = vec![false; intents.len()];
+        for (pool, changes) in &plan.changes {
+            if !written.contains(pool) {
+                for change in changes {
+                    again[change.intent] = true;
+                }
+            }
+        }
+        for ((intent, outcome), again) in intents.into_iter().zip(plan.outcomes).zip(again) {
+            match outcome {
+                Outcome::Planned(_) if again => self.waiting.again(&intent.uid),
+                Outcome::Planned(allocation) => {
+                    self.waiting.delivering(&intent.uid);
+                    self.undelivered.push_back((intent, allocation));
+                }
+                Outcome::Failed(failure) => {
+                    if let Some(pod) = self.world.pods.get(&intent.uid).cloned() {
+                        self.failed(&pod, &failure).await;
+                    }
+                }
+            }
+        }
+        self.deliver();
+        self.report();
+        Ok(())
+    }
+
+    /// The pods that wait and can be planned, in the order in which they came.
+    async fn intents(&mut self, catalog: &Catalog) -> Vec<Intent> {
+        let (mut intents, mut refused) = (Vec::new(), Vec::new());
+        for uid in self.waiting.due() {
+            let Some(pod) = self.world.pods.get(&uid) else { continue };
+            match self.world.intent(pod, catalog, &self.leader.namespace) {
+                Some(Ok(intent)) if intent.attachments.is_empty() => self.waiting.remove(&uid),
+                Some(Ok(intent)) => intents.push(intent),
+                Some(Err(failure)) => refused.push((pod.clone(), failure)),
+                // Its node or namespace is not known yet; their watches say so when they are.
+                None => self.waiting.later(&uid),
+            }
+        }
+        for (pod, failure) in refused {
+            self.failed(&pod, &failure).await;
+        }
+        intents
+    }
+
+    fn plan(&mut self, catalog: &Arc<Catalog>, intents: &[Intent]) -> BatchPlan {
+        if intents.is_empty() {
+            return BatchPlan::default();
+        }
+        self.world.compile(catalog, &self.leader.namespace);
+        let Some(pools) = self.world.pools() else { return BatchPlan::default() };
+        let families = Families { v4: catalog.settings.enable_ipv4, v6: catalog.settings.enable_ipv6 };
+        let quarantine = self.releases.quarantine();
+        let (ledgers, nodes) = (self.world.books.ledgers(), self.world.facts.all());
+        let inputs = Inputs { pools, ledgers, nodes, quarantine, families, cap: Cap::default() };
+        ipam::plan(&inputs, intents)
+    }
+
+    /// A pod gets all or nothing: what an earlier, interrupted plan recorded for it goes back.
+    async fn failed(&mut self, pod: &PodFacts, failure: &Failure) {
+        self.releases.undo(&self.world, &pod.uid);
+        let line = failure.line();
+        if self.waiting.refused(&pod.uid, &line) {
+            self.leader.metrics.ipam_failures.with_label_values(&[failure.reason().code()]).inc();
+            tell(self.leader, pod, failure.reason(), &line).await;
+        }
+    }
+
+    fn deliver(&mut self) {
+        while self.deliveries.len() < DELIVERIES
+            && let Some((intent, allocation)) = self.undelivered.pop_front()
+        {
+            let client = self.leader.client.clone();
+            self.deliveries.spawn(async move {
+                let delivered = deliver(&client, &intent, &allocation).await;
+                (intent, delivered)
+            });
+        }
+    }
+
+    fn delivered(&mut self, intent: &Intent, delivered: Result<Delivered, kube::Error>) {
+        match delivered {
+            Ok(Delivered::Written | Delivered::Taken(_)) => {
+                if let Some(took) = self.waiting.delivered(&intent.uid) {
+                    self.leader
+                        .metrics
+                        .ipam_bound_to_endpoint
+                        .with_label_values::<&str>(&[])
+                        .observe(took.as_secs_f64());
+                }
+            }
+            Err(error) => {
+                let (pod, namespace) = (&intent.name, &intent.namespace.name);
+                warn!(namespace, pod, "failed to write the endpoint: {}", describe(&error));
+                self.waiting.again(&intent.uid);
+            }
+        }
+        self.deliver();
+    }
+
+    fn report(&self) {
+        let metrics = &self.leader.metrics;
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics.ipam_waiting.set(count(self.waiting.len()));
+        let records: usize = self
+            .world
+            .books
+            .ledgers()
+            .iter()
+            .filter_map(|(_, ledger)| Some(ledger.as_ref().ok()?.len()))
+            .sum();
+        metrics.ipam_records.set(count(records));
+        metrics.ipam_quarantined.set(count(self.releases.quarantined()));
+        metrics.ipam_suspects.set(count(self.releases.suspects()));
+    }
+}
+
+/// Which pods keep their addresses.
+const STICKINESS: Stickiness = Stickiness { stateful_sets: true, virtual_machines: true };
+
+/// Edits by pool.
+type Edits = BTreeMap<Arc<str>, Vec<Edit>>;

@@ -1,0 +1,287 @@
+//! Takes addresses back, once it is proven that nobody has them.
+//!
+//! A record is suspect when its pod is gone or has ended. A second look, at least half a second later and at the
+//! API server itself, must agree. A pod that vanished while its node did not answer may still run there: its
+//! addresses stay until the node answers again or is deleted. A pod that keeps its addresses by its name has them
+//! as long as that name can come back.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
+use kube::{Api, Client};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Edits;
+use super::keeper::Keeper;
+use super::world::World;
+use crate::allocator::{Edit, EndpointFacts};
+use crate::api::SpiderEndpoint;
+use crate::ipam::{Held, Ledger, Quarantine};
+use crate::net::Address;
+use crate::sources::describe;
+
+/// Between the two looks at a pod.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
+/// Between looks at a pod that still has its addresses, or whose node does not answer.
+const LATER: Duration = Duration::from_secs(30);
+/// Between looks at all records, for those that no event led to.
+const SWEEP: Duration = Duration::from_mins(1);
+/// How long a released address is handed out only when there is no other.
+const QUARANTINE: Duration = Duration::from_secs(30);
+/// Pods asked about at a time.
+const PROOFS: usize = 32;
+
+/// What is on its way back.
+#[derive(Default)]
+pub(super) struct Releases {
+    suspects: HashMap<Arc<str>, Suspect>,
+    /// Addresses that are free, and whose they were.
+    proven: Vec<(Held, Arc<str>)>,
+    quarantine: Quarantine,
+    quarantined: VecDeque<(Instant, Arc<str>, Address)>,
+    swept: Option<Instant>,
+}
+
+/// The UID of a pod whose records may be free.
+struct Suspect {
+    /// When to look.
+    due: Instant,
+    /// Where the pod ran, if that is known.
+    node: Option<String>,
+    /// Whether somebody is asking.
+    asking: bool,
+    /// How often that was in vain.
+    looks: u32,
+}
+
+/// What the API server said of a pod.
+pub(super) struct Proof {
+    uid: Arc<str>,
+    verdict: Verdict,
+}
+
+enum Verdict {
+    /// Nobody has these addresses.
+    Free(Vec<Held>),
+    /// The pod, or its successor by name, has them.
+    InUse,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// Whom to ask about.
+struct Question {
+    uid: Arc<str>,
+    /// `namespace/name` in the records.
+    holder: Arc<str>,
+    held: Vec<Held>,
+    node: Option<String>,
+    endpoint: Option<EndpointFacts>,
+}
+
+impl Releases {
+    /// A pod is gone or has ended.
+    pub(super) fn suspect(&mut self, uid: &Arc<str>, node: Option<String>) {
+        let due = Instant::now() + SECOND_LOOK;
+        let suspect =
+            self.suspects.entry(uid.clone()).or_insert(Suspect { due, node: None, asking: false, looks: 0 });
+        if node.is_some() {
+            suspect.node = node;
+        }
+    }
+
+    /// What was recorded for a pod that got nothing in the end is free, unless an endpoint says that it has it.
+    pub(super) fn undo(&mut self, world: &World, uid: &Arc<str>) {
+        let held = world.books.ledgers().of_uid(uid);
+        if held.is_empty() || world.endpoints.iter().any(|(_, endpoint)| endpoint.uid == **uid) {
+            return;
+        }
+        self.proven.extend(held.iter().map(|held| (held.clone(), uid.clone())));
+    }
+
+    /// Looks at suspects that are due, and at everything once a minute.
+    pub(super) fn look(&mut self, world: &World, client: &Client, proofs: &mut JoinSet<Proof>) {
+        let now = Instant::now();
+        if self.swept.is_none_or(|swept| swept + SWEEP <= now) {
+            self.swept = Some(now);
+            self.sweep(world);
+        }
+        while let Some((until, pool, address)) = self.quarantined.front()
+            && *until <= now
+        {
+            if let Some(addresses) = self.quarantine.get_mut(&**pool) {
+                addresses.remove(address);
+            }
+            self.quarantined.pop_front();
+        }
+        let mut cleared = Vec::new();
+        for (uid, suspect) in &mut self.suspects {
+            if suspect.asking || suspect.due > now || proofs.len() >= PROOFS {
+                continue;
+            }
+            let Some(question) = Question::about(uid, world) else {
+                cleared.push(uid.clone());
+                continue;
+            };
+            let node = suspect.node.as_deref().or(question.node.as_deref());
+            if node.and_then(|node| world.nodes.get(node)).is_some_and(|node| !node.ready) {
+                suspect.put_off(now);
+                continue;
+            }
+            suspect.asking = true;
+            let client = client.clone();
+            proofs.spawn(async move { question.ask(&client).await });
+        }
+        for uid in cleared {
+            self.suspects.remove(&uid);
+        }
+    }
+
+    /// Finds records whose pods are not known, whatever became of the events about them.
+    fn sweep(&mut self, world: &World) {
+        let mut unknown: Vec<Arc<str>> = Vec::new();
+        for (_, ledger) in world.books.ledgers().iter() {
+            let uids = ledger.iter().flat_map(Ledger::iter).map(|(_, record)| &record.pod_uid);
+            unknown
+                .extend(uids.filter(|uid| !lives(world, uid) && !self.suspects.contains_key(*uid)).cloned());
+        }
+        for uid in unknown {
+            self.suspect(&uid, None);
+        }
+    }
+
+    /// Takes in an answer.
+    pub(super) fn proved(&mut self, proof: Proof) {
+        let Proof { uid, verdict } = proof;
+        match verdict {
+            Verdict::Free(held) => {
+                self.suspects.remove(&uid);
+                self.proven.extend(held.into_iter().map(|held| (held, uid.clone())));
+            }
+            Verdict::InUse | Verdict::Unknown => {
+                if let Some(suspect) = self.suspects.get_mut(&uid) {
+                    suspect.asking = false;
+                    suspect.put_off(Instant::now());
+                }
+            }
+        }
+    }
+
+    /// The writes that free what is proven to be free.
+    pub(super) fn take(&mut self) -> Edits {
+        let mut edits = Edits::new();
+        for (held, uid) in self.proven.drain(..) {
+            edits.entry(held.pool).or_default().push(Edit::Release(held.address, uid));
+        }
+        edits
+    }
+
+    /// What was freed is quarantined; what could not be written is tried again.
+    pub(super) fn written(&mut self, edits: &Edits, written: &BTreeSet<Arc<str>>) {
+        let until = Instant::now() + QUARANTINE;
+        for (pool, edits) in edits {
+            for edit in edits {
+                let Edit::Release(address, uid) = edit else { continue };
+                if written.contains(pool) {
+                    self.quarantine.entry(pool.to_string()).or_default().insert(*address);
+                    self.quarantined.push_back((until, pool.clone(), *address));
+                } else {
+                    self.proven.push((Held { pool: pool.clone(), address: *address }, uid.clone()));
+                }
+            }
+        }
+    }
+
+    /// Addresses that were just released.
+    pub(super) fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
+    }
+
+    pub(super) fn suspects(&self) -> usize {
+        self.suspects.len()
+    }
+
+    pub(super) fn quarantined(&self) -> usize {
+        self.quarantined.len()
+    }
+
+    /// When there is something to look at or to write.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        if !self.proven.is_empty() {
+            return Some(Instant::now());
+        }
+        let looks = self.suspects.values().filter(|suspect| !suspect.asking).map(|suspect| suspect.due);
+        looks.chain(self.swept.map(|swept| swept + SWEEP)).min()
+    }
+}
+
+impl Suspect {
+    /// Pods that were annotated by hand are known to nobody but the API server; asking about them gets rarer.
+    fn put_off(&mut self, now: Instant) {
+        self.due = now + LATER * (1 << self.looks.min(5));
+        self.looks += 1;
+    }
+}
+
+/// Whether the pod of this UID is there and has not ended.
+fn lives(world: &World, uid: &str) -> bool {
+    world.pods.get(uid).is_some_and(|pod| !pod.finished)
+}
+
+impl Question {
+    /// None if the pod lives, or has no records.
+    fn about(uid: &Arc<str>, world: &World) -> Option<Self> {
+        let ledgers = world.books.ledgers();
+        let held = ledgers.of_uid(uid).to_vec();
+        let record = ledgers.record(held.first()?)?;
+        if lives(world, uid) {
+            return None;
+        }
+        let endpoint = world.endpoints.get(&record.pod).filter(|endpoint| *endpoint.uid == **uid).cloned();
+        let node = endpoint.as_ref().map(|endpoint| endpoint.node.clone());
+        Some(Self { uid: uid.clone(), holder: record.pod.clone(), held, node, endpoint })
+    }
+
+    async fn ask(self, client: &Client) -> Proof {
+        let verdict = match self.verdict(client).await {
+            Ok(true) => Verdict::InUse,
+            Ok(false) => Verdict::Free(self.held),
+            Err(error) => {
+                warn!(pod = &*self.holder, "failed to find out whether a pod is gone: {}", describe(&error));
+                Verdict::Unknown
+            }
+        };
+        Proof { uid: self.uid, verdict }
+    }
+
+    /// Whether somebody has the addresses, read from the API server itself.
+    async fn verdict(&self, client: &Client) -> Result<bool, kube::Error> {
+        let (namespace, name) = self.holder.split_once('/').unwrap_or_default();
+        let pod = Api::<Pod>::namespaced(client.clone(), namespace).get_opt(name).await?;
+        let keeper = self.endpoint.as_ref().and_then(|endpoint| Keeper::of(endpoint, namespace, name));
+        if let Some(pod) = pod {
+            let same = pod.metadata.uid.as_deref() == Some(&*self.uid);
+            let phase = pod.status.and_then(|status| status.phase).unwrap_or_default();
+            let finished = matches!(&*phase, "Succeeded" | "Failed");
+            // The successor of a pod that keeps its addresses takes them over.
+            if (same && !finished) || (!same && keeper.is_some()) {
+                return Ok(true);
+            }
+        }
+        let Some(keeper) = keeper else { return Ok(false) };
+        if keeper.keeps(client).await? {
+            return Ok(true);
+        }
+        // It has no owner that would take it along.
+        let endpoints = Api::<SpiderEndpoint>::namespaced(client.clone(), namespace);
+        match endpoints.delete(name, &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+            other => other.map(|_| false),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::{Event, EventType};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Leader;
+use crate::allocator::PodFacts;
+use crate::reason::Reason;
+use crate::sources::describe;
+
+/// A pod that got nothing is tried again at the latest after this.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// Pods that need addresses, from when they are seen bound until their endpoint is written.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pods: HashMap<Arc<str>, Wait>,
+    /// How many pods have waited so far.
+    came: u64,
+}
+
+struct Wait {
+    /// Those that came first are served first.
+    number: u64,
+    since: Instant,
+    stage: Stage,
+    /// What was last said about it in an Event.
+    told: Option<String>,
+}
+
+/// How far a pod is.
+enum Stage {
+    /// To be planned, not before this.
+    Due(Instant),
+    /// Its records are written, its endpoint is not.
+    Delivering,
+    /// Its endpoint is written; the watch has not shown it yet.
+    Delivered,
+}
+
+impl Waiting {
+    /// A pod needs addresses. One that is known keeps its place.
+    pub(super) fn add(&mut self, uid: &Arc<str>) {
+        let (now, number) = (Instant::now(), self.came);
+        self.pods.entry(uid.clone()).or_insert_with(|| {
+            self.came += 1;
+            Wait { number, since: now, stage: Stage::Due(now), told: None }
+        });
+    }
+
+    pub(super) fn remove(&mut self, uid: &str) {
+        self.pods.remove(uid);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pods.values().filter(|wait| !matches!(wait.stage, Stage::Delivered)).count()
+    }
+
+    /// Something changed that may let refused pods succeed.
+    pub(super) fn hurry(&mut self) {
+        let now = Instant::now();
+        for wait in self.pods.values_mut() {
+            if matches!(wait.stage, Stage::Due(_)) {
+                wait.stage = Stage::Due(now);
+            }
+        }
+    }
+
+    /// Pods to plan now, in the order in which they came.
+    pub(super) fn due(&self) -> Vec<Arc<str>> {
+        let now = Instant::now();
+        let is_due = |wait: &Wait| matches!(wait.stage, Stage::Due(time) if time <= now);
+        let mut due: Vec<_> = self.pods.iter().filter(|(_, wait)| is_due(wait)).collect();
+        due.sort_unstable_by_key(|(_, wait)| wait.number);
+        due.into_iter().map(|(uid, _)| uid.clone()).collect()
+    }
+
+    /// When the next pod is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let due = self.pods.values().filter_map(|wait| match wait.stage {
+            Stage::Due(time) => Some(time),
+            Stage::Delivering | Stage::Delivered => None,
+        });
+        due.min()
+    }
+
+    /// Plan it again at once.
+    pub(super) fn again(&mut self, uid: &str) {
+        self.at(uid, Stage::Due(Instant::now()));
+    }
+
+    /// Plan it again when something changes, or after a while.
+    pub(super) fn later(&mut self, uid: &str) {
+        self.at(uid, Stage::Due(Instant::now() + RETRY));
+    }
+
+    /// Its records are written.
+    pub(super) fn delivering(&mut self, uid: &str) {
+        self.at(uid, Stage::Delivering);
+    }
+
+    /// Its endpoint is written; how long that took from when the pod was seen bound.
+    pub(super) fn delivered(&mut self, uid: &str) -> Option<Duration> {
+        self.at(uid, Stage::Delivered);
+        self.pods.get(uid).map(|wait| wait.since.elapsed())
+    }
+
+    /// It got nothing; returns whether that was not said before.
+    pub(super) fn refused(&mut self, uid: &str, why: &str) -> bool {
+        self.later(uid);
+        let Some(wait) = self.pods.get_mut(uid) else { return false };
+        let news = wait.told.as_deref() != Some(why);
+        wait.told = Some(why.to_owned());
+        news
+    }
+
+    fn at(&mut self, uid: &str, stage: Stage) {
+        if let Some(wait) = self.pods.get_mut(uid) {
+            wait.stage = stage;
+        }
+    }
+}
+
+/// Says on the pod why it got no addresses. An Event that cannot be written is no reason to stop: the pod waits on.
+pub(super) async fn tell(leader: &Leader, pod: &PodFacts, reason: Reason, line: &str) {
+    let event = Event {
+        type_: EventType::Warning,
+        reason: reason.code().to_owned(),
+        note: Some(line.to_owned()),
+        action: "Allocate".to_owned(),
+        secondary: None,
+    };
+    let reference = ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        namespace: Some(pod.namespace.clone()),
+        name: Some(pod.name.clone()),
+        uid: Some(pod.uid.to_string()),
+        ..ObjectReference::default()
+    };
+    if let Err(error) = leader.recorder.publish(&event, &reference).await {
+        let (namespace, pod) = (&pod.namespace, &pod.name);
+        warn!(namespace, pod, "failed to write an Event: {}", describe(&error));
+    }
+}

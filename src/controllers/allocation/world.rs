@@ -1,0 +1,312 @@
+use std::sync::Arc;
+
+use futures::stream::{BoxStream, SelectAll, select_all};
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use kube::api::DynamicObject;
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{self, Config, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use super::STICKINESS;
+use super::mirror::Mirror;
+use crate::allocator::{Books, EndpointFacts, PodFacts};
+use crate::api::{RailNode, SpiderEndpoint, SpiderReservedIP, keys};
+use crate::catalog::Catalog;
+use crate::controllers::{FIELD_MANAGER, Leader};
+use crate::ipam::{
+    Attachment, DefaultNetwork, Failure, Holder, Intent, NamespaceView, NodeFacts, NodeView, Pools,
+};
+use crate::net::{Range, RangeSet};
+use crate::sources::Backoff;
+
+/// Everything allocation depends on, as the watches tell it.
+pub(super) struct World {
+    pub(super) pods: Mirror<PodFacts>,
+    pub(super) endpoints: Mirror<EndpointFacts>,
+    pub(super) namespaces: Mirror<Arc<NamespaceView>>,
+    pub(super) nodes: Mirror<NodeState>,
+    pub(super) facts: Mirror<NodeFacts>,
+    pub(super) books: Books,
+    reserved: Mirror<RangeSet>,
+    /// Pools named by the list that is under way.
+    listing: Vec<String>,
+    pools_listed: bool,
+    compiled: Option<(Arc<Catalog>, Pools)>,
+}
+
+/// What is kept of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NodeState {
+    pub(super) view: Arc<NodeView>,
+    /// Whether its kubelet answers.
+    pub(super) ready: bool,
+}
+
+/// An event of one of the watches.
+pub(super) enum Seen {
+    Pod(Box<Event<(String, PodFacts)>>),
+    Endpoint(Event<(String, EndpointFacts)>),
+    Namespace(Event<(String, Arc<NamespaceView>)>),
+    Node(Event<(String, NodeState)>),
+    Facts(Event<(String, NodeFacts)>),
+    Reserved(Event<(String, RangeSet)>),
+    Pool(Box<Event<DynamicObject>>),
+}
+
+/// What an event means for the pods.
+pub(super) enum News {
+    /// A pod is new or changed.
+    Pod(String),
+    /// The pod of this UID is gone from this node.
+    PodGone(Arc<str>, String),
+    /// The endpoint of a pod with this UID came or went.
+    Endpoint(String),
+    /// Pools, records or facts changed: what failed may succeed now.
+    Chance,
+}
+
+pub(super) type Watches = SelectAll<BoxStream<'static, Result<Seen, watcher::Error>>>;
+
+impl World {
+    pub(super) fn new(leader: &Leader) -> Self {
+        Self {
+            pods: Mirror::default(),
+            endpoints: Mirror::default(),
+            namespaces: Mirror::default(),
+            nodes: Mirror::default(),
+            facts: Mirror::default(),
+            books: Books::new(leader.client.clone(), FIELD_MANAGER, leader.metrics.clone()),
+            reserved: Mirror::default(),
+            listing: Vec::new(),
+            pools_listed: false,
+            compiled: None,
+        }
+    }
+
+    /// All watches.
+    pub(super) fn watches(&self, leader: &Leader) -> Watches {
+        let client = || leader.client.clone();
+        let injected = Config::default().labels(keys::RAILS);
+        // A node lists its images: tens of KiB each, of which nothing is kept.
+        let few = Config::default().page_size(50);
+        let pools: Api<DynamicObject> = Api::all_with(client(), self.books.resource());
+        let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(client());
+        select_all([
+            follow(
+                Api::<Pod>::all(client()),
+                injected,
+                |pod| {
+                    let facts = PodFacts::of(pod);
+                    (facts.uid.to_string(), facts)
+                },
+                |event| Seen::Pod(Box::new(event)),
+            ),
+            follow(
+                Api::<SpiderEndpoint>::all(client()),
+                Config::default(),
+                |endpoint| (key(&endpoint), EndpointFacts::of(&endpoint)),
+                Seen::Endpoint,
+            ),
+            follow(
+                namespaces,
+                Config::default(),
+                |namespace| {
+                    let view = NamespaceView {
+                        name: namespace.name_any(),
+                        labels: namespace.metadata.labels.unwrap_or_default(),
+                        annotations: namespace.metadata.annotations.unwrap_or_default(),
+                    };
+                    (view.name.clone(), Arc::new(view))
+                },
+                Seen::Namespace,
+            ),
+            follow(
+                Api::<Node>::all(client()),
+                few,
+                |node| (node.name_any(), NodeState::of(node)),
+                Seen::Node,
+            ),
+            follow(
+                Api::<RailNode>::all(client()),
+                Config::default(),
+                |node| (node.name_any(), NodeFacts::compile(&node.spec)),
+                Seen::Facts,
+            ),
+            follow(
+                Api::<SpiderReservedIP>::all(client()),
+                Config::default(),
+                |reserved| (reserved.name_any(), addresses(&reserved)),
+                Seen::Reserved,
+            ),
+            follow(pools, Config::default(), |pool| pool, |event| Seen::Pool(Box::new(event))),
+        ])
+    }
+
+    /// Whether everything that decides about addresses is known.
+    pub(super) fn listed(&self) -> bool {
+        self.pools_listed
+            && self.pods.listed()
+            && self.endpoints.listed()
+            && self.namespaces.listed()
+            && self.nodes.listed()
+            && self.reserved.listed()
+    }
+
+    /// Takes in one event.
+    pub(super) fn note(&mut self, seen: Seen) -> Vec<News> {
+        match seen {
+            Seen::Pod(event) => {
+                let change = self.pods.note(*event);
+                let gone = change.gone.into_iter().map(|(_, pod)| News::PodGone(pod.uid, pod.node));
+                change.seen.into_iter().map(News::Pod).chain(gone).collect()
+            }
+            Seen::Endpoint(event) => {
+                let change = self.endpoints.note(event);
+                let seen = change.seen.iter().filter_map(|key| self.endpoints.get(key));
+                let uids = seen.chain(change.gone.iter().map(|(_, endpoint)| endpoint));
+                uids.map(|endpoint| News::Endpoint(endpoint.uid.clone())).collect()
+            }
+            Seen::Namespace(event) => chance(self.namespaces.note(event).seen.is_empty()),
+            Seen::Node(event) => chance(self.nodes.note(event).seen.is_empty()),
+            Seen::Facts(event) => chance(self.facts.note(event).seen.is_empty()),
+            Seen::Reserved(event) => {
+                let change = self.reserved.note(event);
+                let same = change.seen.is_empty() && change.gone.is_empty();
+                if !same {
+                    self.compiled = None;
+                }
+                chance(same)
+            }
+            Seen::Pool(event) => chance(!self.note_pool(*event)),
+        }
+    }
+
+    fn note_pool(&mut self, event: Event<DynamicObject>) -> bool {
+        match event {
+            Event::Init => {
+                self.listing.clear();
+                false
+            }
+            Event::InitApply(pool) => {
+                self.listing.push(pool.name_any());
+                self.books.observe(&pool)
+            }
+            Event::Apply(pool) => self.books.observe(&pool),
+            Event::InitDone => {
+                let gone: Vec<_> = self
+                    .books
+                    .pools()
+                    .filter(|pool| !self.listing.iter().any(|known| **known == ***pool))
+                    .cloned()
+                    .collect();
+                for pool in gone {
+                    self.books.forget(&pool);
+                }
+                self.pools_listed = true;
+                true
+            }
+            Event::Delete(pool) => {
+                self.books.forget(&pool.name_any());
+                true
+            }
+        }
+    }
+
+    /// What a pod needs; none as long as its namespace or node is not known.
+    pub(super) fn intent(
+        &self,
+        pod: &PodFacts,
+        catalog: &Catalog,
+        release: &str,
+    ) -> Option<Result<Intent, Failure>> {
+        let namespace = self.namespaces.get(&pod.namespace)?.clone();
+        let node = self.nodes.get(&pod.node)?.view.clone();
+        let default = DefaultNetwork { namespace: release, network: None };
+        let attachments = match Attachment::of_pod(&pod.annotations, &pod.namespace, catalog, default) {
+            Ok(attachments) => attachments,
+            Err(failure) => return Some(Err(failure)),
+        };
+        let holder = Holder::of(&pod.namespace, &pod.name, pod.owner.as_ref(), STICKINESS);
+        let previous = self.endpoints.get(&holder.key).map(|endpoint| endpoint.details.clone());
+        Some(Ok(Intent {
+            name: pod.name.clone(),
+            uid: pod.uid.clone(),
+            labels: pod.labels.clone(),
+            annotations: pod.annotations.clone(),
+            namespace,
+            node,
+            owner: pod.owner.clone(),
+            holder,
+            attachments,
+            previous: previous.unwrap_or_default(),
+        }))
+    }
+
+    /// Compiles the pools, if the catalog or the reserved addresses are others than the last time.
+    pub(super) fn compile(&mut self, catalog: &Arc<Catalog>, release: &str) {
+        if self.compiled.as_ref().is_some_and(|(known, _)| Arc::ptr_eq(known, catalog)) {
+            return;
+        }
+        let reserved = self.reserved.iter().fold(RangeSet::default(), |all, (_, ranges)| all.union(ranges));
+        let pools = Pools::compile(catalog.peers.pools(), &catalog.peers.overlaps(), &reserved, release);
+        self.compiled = Some((catalog.clone(), pools));
+    }
+
+    /// The pools as last compiled.
+    pub(super) fn pools(&self) -> Option<&Pools> {
+        self.compiled.as_ref().map(|(_, pools)| pools)
+    }
+}
+
+fn chance(same: bool) -> Vec<News> {
+    if same { Vec::new() } else { vec![News::Chance] }
+}
+
+/// A watch of one kind, with each object reduced as it arrives.
+fn follow<K, V: Send + 'static>(
+    api: Api<K>,
+    config: Config,
+    reduce: impl Fn(K) -> V + Send + Copy + 'static,
+    seen: fn(Event<V>) -> Seen,
+) -> BoxStream<'static, Result<Seen, watcher::Error>>
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+{
+    let backoff = Backoff::new(std::time::Duration::from_millis(200), std::time::Duration::from_secs(5));
+    let reduced = move |event| match event {
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+        Event::InitApply(object) => Event::InitApply(reduce(object)),
+        Event::Apply(object) => Event::Apply(reduce(object)),
+        Event::Delete(object) => Event::Delete(reduce(object)),
+    };
+    watch(api, config).backoff(backoff).map_ok(move |event| seen(reduced(event))).boxed()
+}
+
+fn key(endpoint: &SpiderEndpoint) -> String {
+    format!("{}/{}", endpoint.namespace().unwrap_or_default(), endpoint.name_any())
+}
+
+/// What the object keeps from being handed out; a range that cannot be read keeps nothing.
+fn addresses(reserved: &SpiderReservedIP) -> RangeSet {
+    if reserved.metadata.deletion_timestamp.is_some() {
+        return RangeSet::default();
+    }
+    reserved.spec.ips.iter().flatten().filter_map(|text| text.parse::<Range>().ok()).collect()
+}
+
+impl NodeState {
+    fn of(node: Node) -> Self {
+        let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
+        Self {
+            ready: conditions.iter().any(|known| known.type_ == "Ready" && known.status == "True"),
+            view: Arc::new(NodeView {
+                name: node.metadata.name.unwrap_or_default(),
+                labels: node.metadata.labels.unwrap_or_default(),
+            }),
+        }
+    }
+}
