@@ -280,3 +280,61 @@ pub(crate) async fn keeps_the_addresses_of_stateful_sets() {
     sets.delete("db", &DeleteParams::default()).await.unwrap();
     released(&installation).await;
 }
+
+/// Leaders that are killed at random moments of a storm of creations and deletions, and one that was stopped past its
+/// lease and goes on: no address is given twice, none is lost, and every pod's endpoint says what the pools say.
+/// `RAILWEAVE_KILLS` sets the rounds.
+pub(crate) async fn survives_leaders_that_are_killed_or_stopped() {
+    const PODS: usize = 24;
+    const NODES: usize = 4;
+    let rounds = std::env::var("RAILWEAVE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    let flags = ["--lease-duration=2", "--renew-deadline=1", "--retry-period=1"];
+    let options = Options { flags: &flags, ..Options::default() };
+    let mut installation = Installation::start("killed-leader", options).await;
+    installation.cluster.apply(&rails_of_size(PODS));
+    create_nodes(&installation, NODES);
+    let pod = crate::objects::opted_in_pod();
+    installation
+        .wait_for("the rails", || async {
+            installation.try_pod("default", &pod).await.is_ok_and(|pod| !crate::objects::is_plain(&pod))
+        })
+        .await;
+    create_pods(&installation, PODS, NODES).await;
+    let now = DeleteParams::default().grace_period(0);
+    for round in 0..rounds {
+        // Pods of the same names go and come back at once, a few of them twice; nobody waits for anything.
+        let pods = installation.pods("default");
+        for number in (0..PODS).skip(round % 3).step_by(3) {
+            let name = format!("train-{number}");
+            pods.delete(&name, &now).await.expect("the pod is there");
+            let pod = bound_pod(&name, (number + round) % NODES);
+            pods.create(&PostParams::default(), &pod).await.expect("the pod is created");
+        }
+        // Any moment of what the leader does next.
+        let moment = u64::try_from(round * 37 % 400).unwrap_or_default();
+        tokio::time::sleep(Duration::from_millis(moment)).await;
+        if round % 4 == 3 {
+            let stopped = installation.replicas.remove(0);
+            stopped.signal("STOP");
+            installation.service.remove(stopped.endpoint);
+            installation.add_replica().await;
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            stopped.signal("CONT");
+            // It finds out by itself that it does not lead any more, or fails on what the other wrote.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        } else {
+            let mut killed = installation.replicas.remove(0);
+            killed.kill();
+            installation.service.remove(killed.endpoint);
+            installation.add_replica().await;
+        }
+    }
+    served(&installation, PODS).await;
+    // One sweep finds what no event led to.
+    installation
+        .wait_for("the last release", || async { records(&installation).await.len() == PODS * RAILS })
+        .await;
+    assert_served(&installation, PODS).await;
+    delete_pods(&installation).await;
+    released(&installation).await;
+}

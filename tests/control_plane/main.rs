@@ -102,6 +102,7 @@ fn trials() -> Vec<Trial> {
         allocation::gives_all_rails_to_every_pod,
         allocation::gives_all_or_nothing,
         allocation::keeps_the_addresses_of_stateful_sets,
+        allocation::survives_leaders_that_are_killed_or_stopped,
         reinvocation::mends_what_a_later_webhook_does,
         burst::of_400_and_1000_pods,
     ]

@@ -94,8 +94,7 @@ impl Replica {
 
     /// Asks it to end in order, and waits until it did.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
-        let signalled = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(signalled.is_ok_and(|status| status.success()), "{} is not there", self.name);
+        self.signal("TERM");
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
@@ -109,6 +108,13 @@ impl Replica {
             );
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let signalled =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(signalled.is_ok_and(|status| status.success()), "{} is not there", self.name);
     }
 
     /// Ends it as a crash would.
