@@ -1,4 +1,5 @@
-//! Says on a pool that it must not be allocated from, because an older one has the same addresses.
+//! What a pool's status says besides its records: how many addresses it has, and whether it must not be allocated
+//! from because an older one has the same addresses.
 //!
 //! Two concurrent creates can both pass admission, on two replicas or one: neither was in the other's
 //! catalog. Here the whole cluster is looked at, and the younger pool of each pair gets a condition and an
@@ -13,7 +14,7 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch,
 use kube::runtime::events::{Event, EventType};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -22,7 +23,7 @@ use super::error::fenced;
 use super::supervise::timed;
 use super::{ControllerError, FIELD_MANAGER, Leader};
 use crate::api::{Condition, GROUP, Kind, VERSION};
-use crate::rules::Overlap;
+use crate::rules::{Overlap, PoolFacts};
 use crate::sources::{Backoff, describe};
 
 /// The condition's type.
@@ -35,6 +36,8 @@ const RANGES: usize = 8;
 /// What is kept of a pool.
 struct PoolStatus {
     metadata: ObjectMeta,
+    total: Option<i64>,
+    allocated: Option<i64>,
     conditions: Vec<Condition>,
 }
 
@@ -83,9 +86,11 @@ fn note(known: &mut BTreeMap<String, PoolStatus>, event: watcher::Event<DynamicO
         }
         watcher::Event::InitApply(pool) | watcher::Event::Apply(pool) => {
             let (name, new) = (pool.name_any(), PoolStatus::of(pool));
-            let (generation, conditions) = (new.metadata.generation, new.conditions.clone());
-            let old = known.insert(name, new);
-            old.is_none_or(|old| old.metadata.generation != generation || old.conditions != conditions)
+            let told = |pool: &PoolStatus| {
+                (pool.metadata.generation, pool.total, pool.allocated.is_none(), pool.conditions.clone())
+            };
+            let news = told(&new);
+            known.insert(name, new).is_none_or(|old| told(&old) != news)
         }
         watcher::Event::Delete(pool) => known.remove(&pool.name_any()).is_some(),
         watcher::Event::InitDone => true,
@@ -97,8 +102,13 @@ impl PoolStatus {
         let DynamicObject { mut metadata, data, .. } = pool;
         metadata.managed_fields = None;
         metadata.annotations = None;
-        let conditions = serde_json::from_value(data["status"]["conditions"].clone()).unwrap_or_default();
-        Self { metadata, conditions }
+        let status = &data["status"];
+        Self {
+            metadata,
+            total: status["totalIPCount"].as_i64(),
+            allocated: status["allocatedIPCount"].as_i64(),
+            conditions: serde_json::from_value(status["conditions"].clone()).unwrap_or_default(),
+        }
     }
 
     fn overlap(&self) -> Option<&Condition> {
@@ -117,10 +127,11 @@ async fn reconcile(
     let mut complete = true;
     for (name, pool) in known.iter_mut() {
         let message = found.get(name).map(String::as_str);
-        let Some(conditions) = conditions_with(pool, message, Timestamp::now()) else { continue };
+        let conditions = conditions_with(pool, message, Timestamp::now());
+        let Some(status) = status_with(pool, catalog.peers.pool(name), conditions) else { continue };
         let patch = json!({
             "metadata": { "resourceVersion": pool.metadata.resource_version },
-            "status": { "conditions": conditions },
+            "status": status,
         });
         let parameters =
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
@@ -129,13 +140,39 @@ async fn reconcile(
             complete = false;
             continue;
         };
-        if let Some(message) = message {
+        if let Some(message) = message
+            && status.contains_key("conditions")
+        {
             warn!(pool = name, "{message}");
             tell(leader, &patched, message).await;
         }
         *pool = PoolStatus::of(patched);
     }
     Ok(complete)
+}
+
+/// The members of the status that should be others; none when all are right. Pools that cannot be read keep what
+/// they say.
+fn status_with(
+    pool: &PoolStatus,
+    facts: Option<&PoolFacts>,
+    conditions: Option<Vec<Condition>>,
+) -> Option<Map<String, Value>> {
+    let total = facts.and_then(PoolFacts::addresses).map(|(_, ranges)| {
+        // A /64 has more addresses than the field can say.
+        i64::try_from(ranges.count()).unwrap_or(i64::MAX)
+    });
+    let mut status = Map::new();
+    if let Some(conditions) = conditions {
+        status.insert("conditions".to_owned(), json!(conditions));
+    }
+    if let Some(total) = total.filter(|total| pool.total != Some(*total)) {
+        status.insert("totalIPCount".to_owned(), json!(total));
+    }
+    if pool.allocated.is_none() {
+        status.insert("allocatedIPCount".to_owned(), json!(0));
+    }
+    (!status.is_empty()).then_some(status)
 }
 
 /// For each younger pool, what it overlaps.
@@ -210,10 +247,8 @@ async fn tell(leader: &Leader, pool: &DynamicObject, message: &str) {
 mod tests {
     use std::sync::Arc;
 
-    use serde_json::Value;
-
     use super::*;
-    use crate::rules::{Peers, PoolFacts};
+    use crate::rules::Peers;
 
     fn facts(name: &str, created: &str, ips: &str) -> Arc<PoolFacts> {
         let spec = json!({ "subnet": "10.0.0.0/24", "ips": [ips] });
@@ -276,5 +311,22 @@ mod tests {
                 "message": "no other pool has addresses of this one" })
         );
         assert_eq!(conditions_with(&status(&json!([])), None, at(0)), None);
+    }
+
+    #[test]
+    fn the_counts_are_written_when_they_are_others() {
+        let facts = facts("a", "2026-01-01T00:00:00Z", "10.0.0.1-10.0.0.6");
+        let pool = |status: Value| {
+            let pool = json!({ "metadata": { "name": "a" }, "status": status });
+            PoolStatus::of(serde_json::from_value(pool).unwrap())
+        };
+        let written = |status: Value| status_with(&pool(status), Some(&facts), None).map(Value::Object);
+        assert_eq!(written(json!({})), Some(json!({ "totalIPCount": 6, "allocatedIPCount": 0 })));
+        assert_eq!(
+            written(json!({ "totalIPCount": 9, "allocatedIPCount": 4 })),
+            Some(json!({ "totalIPCount": 6 }))
+        );
+        assert_eq!(written(json!({ "totalIPCount": 6, "allocatedIPCount": 4 })), None);
+        assert_eq!(status_with(&pool(json!({ "allocatedIPCount": 4 })), None, None), None);
     }
 }

@@ -224,6 +224,15 @@ pub(crate) async fn gives_all_or_nothing() {
     let installation = installed("all-or-nothing", 2, 1).await;
     let narrow = json!({"spec": {"ips": ["10.3.0.1"]}}).to_string();
     installation.cluster.kubectl_ok(&["patch", "spiderippool", "rail-3", "--type=merge", "-p", &narrow], "");
+    installation
+        .wait_for("the counts of all pools", || async {
+            let pools = installation.cluster.get(&["spiderippools"]);
+            pools["items"].as_array().is_some_and(|pools| {
+                let total = |pool: &Value| pool["status"]["totalIPCount"].as_i64();
+                pools.iter().filter_map(total).sum::<i64>() == 15
+            })
+        })
+        .await;
     create_pods(&installation, 1, 1).await;
     served(&installation, 1).await;
     let pods = installation.pods("default");
