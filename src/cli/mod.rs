@@ -18,6 +18,7 @@ mod input;
 mod judge;
 mod local;
 mod manifests;
+mod plan;
 mod render;
 mod report;
 mod review;
@@ -63,6 +64,7 @@ enum Verb {
     Render(render::Render),
     Explain(explain::Explain),
     Manifests(manifests::Manifests),
+    Plan(plan::Plan),
     Controller(Box<controller::ControllerArgs>),
     Completions(completions::Completions),
     #[command(hide = true)]
@@ -124,6 +126,7 @@ impl Verb {
             Self::Render(verb) => verb.run(console),
             Self::Explain(verb) => verb.run(console),
             Self::Manifests(verb) => verb.run(console),
+            Self::Plan(verb) => verb.run(console),
             Self::Controller(verb) => verb.run(),
             Self::Completions(verb) => verb.run(console),
             Self::Docs(verb) => verb.run(console),

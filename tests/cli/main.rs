@@ -11,6 +11,7 @@ mod explain;
 mod fix;
 mod inject;
 mod live;
+mod plan;
 mod reference;
 mod render;
 mod review;

@@ -9,6 +9,7 @@ mod picks;
 mod properties;
 mod records;
 mod routes;
+mod sizing;
 mod sources;
 
 use std::collections::{BTreeMap, HashMap};
