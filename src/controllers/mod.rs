@@ -7,11 +7,13 @@
 
 mod allocation;
 pub mod certificates;
+mod conditions;
 mod configuration;
 mod error;
 mod finalizers;
 pub mod leader;
 mod namespaces;
+mod networks;
 mod pools;
 mod registration;
 mod supervise;
@@ -84,6 +86,7 @@ async fn work(leader: &Leader, registrar: &Registrar, certificates: Option<&Cert
         keep("registration", || registration::run(leader, registrar)),
         keep("namespaces", || namespaces::run(leader)),
         keep("allocation", || allocation::run(leader)),
+        keep("networks", || networks::run(leader)),
         keep("pools", || pools::run(leader)),
         keep("finalizers", || finalizers::run(leader)),
         keep("configuration", || configuration::run(leader)),

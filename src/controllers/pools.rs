@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 use tracing::warn;
 
+use super::conditions::{self, Wanted};
 use super::configuration::shorten;
 use super::error::fenced;
 use super::supervise::timed;
@@ -199,32 +200,13 @@ fn messages(overlaps: &[Overlap]) -> BTreeMap<String, String> {
 
 /// The conditions as they should be; none when they are. A pool that never overlapped has no condition.
 fn conditions_with(pool: &PoolStatus, message: Option<&str>, now: Timestamp) -> Option<Vec<Condition>> {
-    let old = pool.overlap();
-    let (status, reason, message) = match (message, old) {
-        (Some(message), _) => ("True", "AddressesInUse", message),
+    let (status, reason, message) = match (message, pool.overlap()) {
+        (Some(message), _) => (true, "AddressesInUse", message),
         (None, None) => return None,
-        (None, Some(_)) => ("False", "NoOverlap", "no other pool has addresses of this one"),
+        (None, Some(_)) => (false, "NoOverlap", "no other pool has addresses of this one"),
     };
-    if old.is_some_and(|old| old.status == status && old.message == message) {
-        return None;
-    }
-    let same_status = old.filter(|old| old.status == status);
-    let since = same_status.map_or_else(|| second(now), |old| old.last_transition_time.clone());
-    let condition = Condition {
-        type_: OVERLAP.to_owned(),
-        status: status.to_owned(),
-        observed_generation: pool.metadata.generation,
-        last_transition_time: since,
-        reason: reason.to_owned(),
-        message: message.to_owned(),
-    };
-    let others = pool.conditions.iter().filter(|condition| condition.type_ != OVERLAP).cloned();
-    Some(others.chain([condition]).collect())
-}
-
-/// Conditions hold times in whole seconds.
-fn second(now: Timestamp) -> String {
-    Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+    let generation = pool.metadata.generation;
+    conditions::with(&pool.conditions, &Wanted { type_: OVERLAP, status, reason, message, generation }, now)
 }
 
 /// An Event that cannot be written is no reason to stop: the condition says the same.

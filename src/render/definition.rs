@@ -33,8 +33,8 @@ pub struct Definition {
     pub annotations: BTreeMap<String, String>,
     /// The network; none while it has no uid.
     pub owner: Option<OwnerReference>,
-    /// `spec.config`: JSON text. None means that Multus takes the file of this name on the node.
-    pub config: Option<String>,
+    /// `spec.config`: JSON text. Empty means that Multus takes the file of this name on the node.
+    pub config: String,
 }
 
 /// The name of the `NetworkAttachmentDefinition` of a network.
@@ -50,16 +50,16 @@ pub fn definition(metadata: &ObjectMeta, spec: &SpiderMultusConfigSpec) -> Resul
         return Err(RenderError::new("metadata.name", "must be there: the definition is named by it"));
     }
     let config = match (spec.cni_type(), spec.custom_cni.as_deref()) {
-        (CniType::Custom, None | Some("")) => None,
+        (CniType::Custom, None | Some("")) => String::new(),
         (CniType::Custom, Some(text)) => {
             list::json_object("spec.customCNI", text)?;
-            Some(text.to_owned())
+            text.to_owned()
         }
-        _ => Some(list::configuration(
+        _ => list::configuration(
             annotation(metadata, keys::CNI_VERSION).unwrap_or(list::CNI_VERSION),
             annotation(metadata, keys::CNI_CONFIG_NAME).unwrap_or(name),
             spec,
-        )?),
+        )?,
     };
     Ok(Definition {
         namespace: metadata.namespace.clone().unwrap_or_default(),
@@ -82,12 +82,11 @@ impl Definition {
         if let Some(owner) = &self.owner {
             metadata["ownerReferences"] = json!([owner]);
         }
-        let spec = self.config.as_ref().map_or_else(|| json!({}), |config| json!({ "config": config }));
         json!({
             "apiVersion": format!("{}/{}", AttachmentDefinition::GROUP, AttachmentDefinition::VERSION),
             "kind": AttachmentDefinition::KIND,
             "metadata": metadata,
-            "spec": spec,
+            "spec": { "config": self.config },
         })
     }
 }

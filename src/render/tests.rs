@@ -37,7 +37,7 @@ fn every_network_becomes_the_definition_beside_it() {
     for file in golden_files() {
         let [network, mut expected] = documents(&fs::read_to_string(&file).unwrap()).try_into().unwrap();
         // In the files the configuration has line breaks; the order of its fields counts.
-        if let Some(config) = expected["spec"]["config"].as_str() {
+        if let Some(config) = expected["spec"]["config"].as_str().filter(|text| !text.is_empty()) {
             let config: Value = serde_json::from_str(config).unwrap();
             expected["spec"]["config"] = config.to_string().into();
         }
@@ -69,14 +69,14 @@ fn text_of_the_user_is_passed_on_as_it_was_written() {
     let spec = json!({ "cniType": "ipoib", "ipoib": { "master": "ib0" }, "disableIPAM": true,
         "chainCNIJsonData": [chained] });
     assert_eq!(
-        render(&network(&spec)).unwrap().config.unwrap(),
+        render(&network(&spec)).unwrap().config,
         format!(
             r#"{{"cniVersion":"0.3.1","name":"net","plugins":[{{"type":"ipoib","master":"ib0"}},{chained},{{"type":"coordinator"}}]}}"#
         )
     );
     let own = "{ \"type\": \"bridge\",\n  \"n\": 1.0 }";
     let spec = json!({ "cniType": "custom", "customCNI": own });
-    assert_eq!(render(&network(&spec)).unwrap().config.as_deref(), Some(own));
+    assert_eq!(render(&network(&spec)).unwrap().config, own);
 }
 
 #[test]

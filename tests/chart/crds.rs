@@ -45,6 +45,18 @@ pub(crate) fn they_can_be_left_to_someone_else(helm: &Helm) {
     assert!(!rendered.iter().any(|object| object["kind"] == "CustomResourceDefinition"));
 }
 
+/// Helm installs what lies in `crds/` where it is not there yet, and never touches it again: another one's
+/// definition is left as it is. It is no part of a render.
+pub(crate) fn the_kind_of_multus_is_installed_only_where_it_is_absent(helm: &Helm) {
+    let multus = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/multus");
+    assert_eq!(files(&chart_dir().join("crds")), files(&multus));
+    let shown = String::from_utf8(helm.run(&["show", "crds", chart_dir().to_str().unwrap()]).stdout).unwrap();
+    let shown: Value = serde_saphyr::from_str(shown.trim_start_matches("---")).unwrap();
+    assert_eq!(shown["metadata"]["name"], "network-attachment-definitions.k8s.cni.cncf.io");
+    let name = "name: network-attachment-definitions.k8s.cni.cncf.io";
+    assert!(!helm.try_render(&[]).unwrap().contains(name));
+}
+
 /// The way to adopt the CRDs of an earlier installation; documented in `docs/operations.md`.
 pub(crate) fn helm_can_take_ownership(helm: &Helm) {
     for verb in ["install", "upgrade"] {

@@ -53,6 +53,7 @@ fn main() {
     let mut trials = trials![rendered;
         crds::each_is_rendered_as_generated_but_for_the_policy_that_keeps_it,
         crds::they_can_be_left_to_someone_else,
+        crds::the_kind_of_multus_is_installed_only_where_it_is_absent,
         crds::helm_can_take_ownership,
         documents::every_values_file_renders,
         documents::the_values_for_monitoring_add_what_they_say,

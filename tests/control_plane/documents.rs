@@ -107,7 +107,7 @@ pub(crate) async fn of_operation_and_security_work() {
         run(&cluster, "operations.md", block);
     }
     let kept = cluster.kubectl_ok(&["get", "crd", "-o", "name"], "").out;
-    assert_eq!(kept.lines().count(), 6, "pools and networks outlive the release: {kept}");
+    assert_eq!(kept.lines().count(), 8, "pools, networks and what Multus reads outlive the release: {kept}");
     let namespace = ["-n", "spiderpool", "get", "deployment,service,configmap,role", "-o", "name"];
     let left = cluster.kubectl_ok(&namespace, "").out;
     assert!(!left.contains("spiderpool-c"), "left behind: {left}");

@@ -29,6 +29,7 @@ mod installation;
 mod load;
 mod measure;
 mod namespaces;
+mod networks;
 mod objects;
 mod registration;
 mod reinvocation;
@@ -90,6 +91,11 @@ fn trials() -> Vec<Trial> {
         injection::of_a_deployment,
         namespaces::opt_in_for_their_pods,
         namespaces::have_no_gap_after_opting_in,
+        networks::of_examples_and_guide_become_definitions,
+        networks::are_kept_in_order,
+        networks::share_no_name_and_overwrite_nothing_foreign,
+        networks::survive_what_happens_around_them,
+        networks::leave_the_kind_of_multus_as_it_is,
         reload::of_include_and_exclude_under_load,
         reload::keeps_the_last_good_configuration,
         certificates::rotate_under_load,

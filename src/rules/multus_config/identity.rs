@@ -63,22 +63,24 @@ fn owner_of_nad(network: &Network<'_>, context: &Context<'_>, findings: &mut Fin
         Some(_) => {}
         None => {
             let message = format!(
-                "the NetworkAttachmentDefinition {namespace}/{name} exists without a SpiderMultusConfig and is \
-                 taken over"
+                "the NetworkAttachmentDefinition {namespace}/{name} exists without a SpiderMultusConfig: it is \
+                 taken over if it has the label {}={}, and left as it is otherwise",
+                keys::MANAGED_BY,
+                keys::MANAGED_BY_US
             );
             findings.notices.push(Notice::advice(field, message));
         }
     }
 }
 
-/// Refuses an update that would leave the old `NetworkAttachmentDefinition`, and the pods that name it, behind.
-pub(super) fn keeps_name(object: &Value, old: &Value, errors: &mut Vec<FieldError>) {
+/// The definition of the old name goes, and with it the pods that name it cannot be started again.
+pub(super) fn keeps_name(object: &Value, old: &Value, notices: &mut Vec<Notice>) {
     let (before, after) = (nad_name(old), nad_name(object));
     if before != after {
-        let detail = format!(
-            "the name of the NetworkAttachmentDefinition cannot change from {before:?} to {after:?}, because \
-             pods refer to it: delete the SpiderMultusConfig and create it again"
+        let message = format!(
+            "the NetworkAttachmentDefinition {before} is replaced by {after}; pods that name {before} themselves \
+             do not start any more"
         );
-        errors.push(FieldError::forbidden(annotation(keys::NAD_NAME), detail));
+        notices.push(Notice::advice(annotation(keys::NAD_NAME), message));
     }
 }

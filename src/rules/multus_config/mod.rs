@@ -88,7 +88,7 @@ pub(super) fn validate(
         if unchanged(object, old) {
             tolerate(&mut findings);
         }
-        identity::keeps_name(object, old, &mut findings.errors);
+        identity::keeps_name(object, old, &mut findings.notices);
     }
     findings
 }

@@ -20,6 +20,7 @@ use crate::catalog::{Assembler, Catalog, Identity};
 use crate::telemetry::metrics::Metrics;
 
 pub use progress::Progress;
+pub(crate) use watches::is_absent;
 
 /// What is watched, and for whom.
 #[derive(Clone)]

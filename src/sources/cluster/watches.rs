@@ -206,7 +206,8 @@ fn note(kind: &'static str, presence: Presence, error: &watcher::Error, progress
     Noted::Trouble
 }
 
-fn is_absent(error: &watcher::Error) -> bool {
+/// Whether the API server does not know the kind.
+pub(crate) fn is_absent(error: &watcher::Error) -> bool {
     matches!(
         error,
         watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404
