@@ -239,3 +239,32 @@ fn is_newer(version: &str, held: &str) -> bool {
         _ => version != held,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(uid: &str) -> Record {
+        Record::new("team/a".into(), uid.into(), "net1".into())
+    }
+
+    #[test]
+    fn an_address_is_released_only_for_the_pod_that_was_proven_to_be_gone() {
+        let address: Address = "10.0.0.1".parse().unwrap();
+        let mut ledger = Ledger::default();
+        Edit::Set(address, record("old")).apply(&mut ledger);
+        Edit::Release(address, "other".into()).apply(&mut ledger);
+        assert_eq!(ledger.get(address), Some(&record("old")));
+        Edit::Release(address, "old".into()).apply(&mut ledger);
+        assert_eq!(ledger.get(address), None);
+    }
+
+    #[test]
+    fn a_watch_that_lags_behind_our_own_writes_is_no_news() {
+        assert!(is_newer("10", "9"));
+        assert!(!is_newer("9", "9"));
+        assert!(!is_newer("9", "10"));
+        assert!(is_newer("b", "a"), "versions that do not count are believed");
+        assert!(!is_newer("a", "a"));
+    }
+}

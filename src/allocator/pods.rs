@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::jiff::Timestamp;
 use kube::api::ObjectMeta;
 
 use crate::api::keys;
@@ -28,8 +27,6 @@ pub struct PodFacts {
     pub deleting: bool,
     /// Whether its containers have ended for good.
     pub finished: bool,
-    /// When it was bound, to the second.
-    pub bound: Option<Timestamp>,
 }
 
 impl PodFacts {
@@ -40,7 +37,6 @@ impl PodFacts {
         let spec = spec.unwrap_or_default();
         let status = status.unwrap_or_default();
         let phase = status.phase.as_deref().unwrap_or_default();
-        let scheduled = status.conditions.into_iter().flatten().find(|known| known.type_ == "PodScheduled");
         Self {
             owner: owner(&metadata),
             namespace: metadata.namespace.unwrap_or_default(),
@@ -56,14 +52,7 @@ impl PodFacts {
                 .collect(),
             deleting: metadata.deletion_timestamp.is_some(),
             finished: matches!(phase, "Succeeded" | "Failed"),
-            bound: scheduled.and_then(|condition| condition.last_transition_time).map(|time| time.0),
         }
-    }
-
-    /// `namespace/name`
-    #[must_use]
-    pub fn key(&self) -> String {
-        format!("{}/{}", self.namespace, self.name)
     }
 
     /// Whether it is bound, and will run.
@@ -97,4 +86,68 @@ fn owner(metadata: &ObjectMeta) -> Option<Owner> {
             name: owner.name.clone(),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn facts(pod: Value) -> PodFacts {
+        PodFacts::of(serde_json::from_value(pod).unwrap())
+    }
+
+    fn owned(kind: &str, name: &str, labels: Value) -> Option<Owner> {
+        let version = if kind == "Job" { "batch/v1" } else { "apps/v1" };
+        let owners = json!([
+            { "apiVersion": "v1", "kind": "Other", "name": "o", "uid": "1" },
+            { "apiVersion": version, "kind": kind, "name": name, "uid": "2", "controller": true },
+        ]);
+        facts(json!({ "metadata": { "ownerReferences": owners, "labels": labels } })).owner
+    }
+
+    #[test]
+    fn the_owner_is_the_controller_at_the_top() {
+        let kind_and_name = |owner: Option<Owner>| owner.map(|owner| (owner.kind, owner.name));
+        let expected = |kind: &str, name: &str| Some((kind.to_owned(), name.to_owned()));
+        let hash = json!({ "pod-template-hash": "6d4cf56db6" });
+        assert_eq!(
+            kind_and_name(owned("ReplicaSet", "train-6d4cf56db6", hash.clone())),
+            expected("Deployment", "train")
+        );
+        assert_eq!(kind_and_name(owned("ReplicaSet", "train", hash)), expected("ReplicaSet", "train"));
+        assert_eq!(kind_and_name(owned("StatefulSet", "db", json!({}))), expected("StatefulSet", "db"));
+        assert_eq!(kind_and_name(owned("Job", "j", json!({}))), expected("Job", "j"));
+        assert_eq!(facts(json!({ "metadata": {} })).owner, None);
+    }
+
+    #[test]
+    fn only_bound_pods_that_will_run_need_addresses() {
+        let pod = |deleting: bool, node: &str, phase: &str| {
+            let deleted = deleting.then_some("2026-01-01T00:00:00Z");
+            facts(json!({
+                "metadata": { "name": "a", "namespace": "team", "deletionTimestamp": deleted },
+                "spec": { "nodeName": node, "containers": [] },
+                "status": { "phase": phase },
+            }))
+        };
+        assert!(pod(false, "n", "Pending").needs_addresses());
+        assert!(pod(false, "n", "Running").needs_addresses());
+        assert!(!pod(false, "", "Pending").needs_addresses());
+        assert!(!pod(true, "n", "Running").needs_addresses());
+        for phase in ["Succeeded", "Failed"] {
+            assert!(!pod(false, "n", phase).needs_addresses());
+        }
+    }
+
+    #[test]
+    fn annotations_about_addresses_are_kept_and_others_are_not() {
+        let annotations = json!({
+            "k8s.v1.cni.cncf.io/networks": "a", "ipam.spidernet.io/ippool": "{}", "secret": "s",
+        });
+        let kept = facts(json!({ "metadata": { "annotations": annotations } })).annotations;
+        let keys: Vec<&str> = kept.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["ipam.spidernet.io/ippool", "k8s.v1.cni.cncf.io/networks"]);
+    }
 }

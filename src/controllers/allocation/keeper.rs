@@ -52,3 +52,28 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_of_stateful_sets_and_virtual_machines_have_a_keeper() {
+        let keeper = |kind: &str, owner: &str, holder: &str| {
+            let endpoint = EndpointFacts {
+                owner_kind: kind.to_owned(),
+                owner_name: owner.to_owned(),
+                ..EndpointFacts::default()
+            };
+            Keeper::of(&endpoint, "team", holder)
+        };
+        assert!(matches!(
+            keeper("StatefulSet", "db", "db-12"),
+            Some(Keeper::StatefulSet { ordinal: 12, .. })
+        ));
+        assert!(keeper("StatefulSet", "db", "db-x").is_none());
+        assert!(keeper("StatefulSet", "db", "other-1").is_none());
+        assert!(matches!(keeper("VirtualMachineInstance", "vm", "vm"), Some(Keeper::VirtualMachine { .. })));
+        assert!(keeper("Deployment", "train", "train-x").is_none());
+    }
+}

@@ -70,3 +70,39 @@ impl<V: Clone + PartialEq> Mirror<V> {
         &self.now
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply(key: &str, value: u32) -> Event<(String, u32)> {
+        Event::Apply((key.to_owned(), value))
+    }
+
+    #[test]
+    fn what_a_later_list_does_not_name_is_gone_when_the_list_is_complete() {
+        let mut mirror = Mirror::default();
+        mirror.note(Event::Init);
+        mirror.note(Event::InitApply(("a".to_owned(), 1)));
+        assert!(!mirror.listed());
+        mirror.note(Event::InitDone);
+        assert!(mirror.listed());
+        assert_eq!(mirror.note(apply("b", 2)).seen, ["b"]);
+
+        mirror.note(Event::Init);
+        assert_eq!(mirror.note(Event::InitApply(("b".to_owned(), 2))).seen, Vec::<String>::new(), "no news");
+        assert_eq!(mirror.get("a"), Some(&1), "the old ones stay while the list is under way");
+        assert_eq!(mirror.note(Event::InitDone).gone, [("a".to_owned(), 1)]);
+        assert_eq!(mirror.iter().collect::<Vec<_>>(), [("b", &2)]);
+    }
+
+    #[test]
+    fn changes_and_deletions_are_told_once() {
+        let mut mirror = Mirror::default();
+        assert_eq!(mirror.note(apply("a", 1)).seen, ["a"]);
+        assert_eq!(mirror.note(apply("a", 1)).seen, Vec::<String>::new());
+        assert_eq!(mirror.note(apply("a", 2)).seen, ["a"]);
+        assert_eq!(mirror.note(Event::Delete(("a".to_owned(), 2))).gone, [("a".to_owned(), 2)]);
+        assert_eq!(mirror.note(Event::Delete(("a".to_owned(), 2))).gone, []);
+    }
+}

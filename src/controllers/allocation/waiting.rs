@@ -147,3 +147,55 @@ pub(super) async fn tell(leader: &Leader, pod: &PodFacts, reason: Reason, line: 
         warn!(namespace, pod, "failed to write an Event: {}", describe(&error));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(uids: &[&str]) -> Waiting {
+        let mut waiting = Waiting::default();
+        for uid in uids {
+            waiting.add(&Arc::from(*uid));
+        }
+        waiting
+    }
+
+    fn due(waiting: &Waiting) -> Vec<String> {
+        waiting.due().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn those_that_came_first_are_served_first_and_keep_their_place() {
+        let mut waiting = waiting(&["z", "a", "m"]);
+        waiting.add(&Arc::from("a"));
+        assert_eq!(due(&waiting), ["z", "a", "m"]);
+        waiting.remove("z");
+        assert_eq!(due(&waiting), ["a", "m"]);
+    }
+
+    #[test]
+    fn a_refused_pod_waits_for_a_change_and_is_told_about_once() {
+        let mut waiting = waiting(&["a"]);
+        assert!(waiting.refused("a", "rail 3 is full"));
+        assert_eq!(due(&waiting), Vec::<String>::new());
+        assert!(waiting.next_due().is_some_and(|due| due > Instant::now()));
+        waiting.hurry();
+        assert_eq!(due(&waiting), ["a"]);
+        assert!(!waiting.refused("a", "rail 3 is full"));
+        assert!(waiting.refused("a", "rail 4 is full"));
+        assert!(!waiting.refused("gone", "rail 4 is full"));
+    }
+
+    #[test]
+    fn a_pod_on_its_way_is_not_planned_again_unless_that_failed() {
+        let mut waiting = waiting(&["a"]);
+        waiting.delivering("a");
+        waiting.hurry();
+        assert_eq!((due(&waiting), waiting.next_due(), waiting.len()), (Vec::new(), None, 1));
+        waiting.again("a");
+        assert_eq!(due(&waiting), ["a"]);
+        assert!(waiting.delivered("a").is_some());
+        assert_eq!((due(&waiting), waiting.len()), (Vec::new(), 0));
+        assert_eq!(waiting.delivered("gone"), None);
+    }
+}
