@@ -1,4 +1,4 @@
-//! The commands of README, `docs/operations.md` and `docs/security.md`, run as a person would, in their order.
+//! The commands of README and the pages on operation, security, networks and addresses, run as a person would, in their order.
 //!
 //! A block marked `sh` runs. One marked `sh pods` needs pods that a kubelet runs: only its syntax is checked. One
 //! marked `sh make` names a task that runs elsewhere (this test is part of one): it must exist.
@@ -98,10 +98,12 @@ pub(crate) async fn of_operation_and_security_work() {
     for block in &operation {
         run(&cluster, "operations.md", block);
     }
-    let security = blocks("docs/security.md");
-    assert!(!security.is_empty(), "the page has lost its commands");
-    for block in &security {
-        run(&cluster, "security.md", block);
+    for page in ["security.md", "networks.md", "ipam.md"] {
+        let blocks = blocks(&format!("docs/{page}"));
+        assert!(!blocks.is_empty(), "{page} has lost its commands");
+        for block in &blocks {
+            run(&cluster, page, block);
+        }
     }
     for block in &removal {
         run(&cluster, "operations.md", block);
