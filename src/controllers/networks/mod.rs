@@ -119,8 +119,8 @@ impl Work {
                 }
                 self.known.note_no_definitions()
             }
-            Seen::Definition(Err(error)) if was_removed(&error) => {
-                return Err(ControllerError::watch("network attachment definitions", error));
+            Seen::Network(Err(error)) | Seen::Definition(Err(error)) if was_removed(&error) => {
+                return Err(ControllerError::watch("networks and their definitions", error));
             }
             Seen::Network(Err(error)) | Seen::Definition(Err(error)) => {
                 warn!(controller = "networks", "watch failed: {}", describe(&error));

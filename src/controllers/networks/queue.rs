@@ -59,8 +59,8 @@ impl Queue {
 
     /// When the first network that is due has waited long enough.
     pub(super) fn wake(&self) -> Option<Instant> {
-        let waiting = self.due.iter().filter(|key| !self.busy.contains(*key));
-        waiting.filter_map(|key| self.waits.get(key)).map(|wait| wait.until).min()
+        let waiting = |key: &ObjectKey| self.due.contains(key) && !self.busy.contains(key);
+        self.waits.iter().filter(|(key, _)| waiting(key)).map(|(_, wait)| wait.until).min()
     }
 }
 
