@@ -60,47 +60,4 @@ fn value<'p>(pod: &'p Value, key: &str) -> Option<&'p str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::super::super::input::offline_settings;
-    use super::*;
-    use crate::api::settings::Settings;
-    use crate::catalog::{Assembler, Identity};
-
-    fn catalog(settings: Settings) -> Catalog {
-        let mut assembler = Assembler::new(Identity::default(), settings);
-        let namespace = json!({
-            "apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": "team", "labels": {RDMA_INJECT: "g"}}
-        });
-        assembler.objects.apply(&namespace).unwrap();
-        assembler.assemble()
-    }
-
-    #[test]
-    fn the_entry_is_the_one_whose_conditions_hold() {
-        let with = |annotations: Value| json!({"metadata": {"annotations": annotations}, "spec": {}});
-        let host = json!({"metadata": {}, "spec": {"hostNetwork": true}});
-        let catalog = catalog(offline_settings());
-        for (pod, namespace, name) in [
-            (with(json!({RDMA_INJECT: "g"})), "default", Some(OWN_KEY)),
-            (with(json!({RDMA_INJECT: "none", NETWORK_INJECT: "g"})), "default", Some(OWN_KEY)),
-            (json!({"metadata": {"labels": {NETWORK_INJECT: "g"}}}), "default", Some(OWN_KEY)),
-            (with(json!({RDMA_INJECT: " none "})), "team", None),
-            (with(json!({})), "team", Some(NAMESPACE)),
-            (with(json!({})), "default", None),
-            (host, "team", None),
-            (with(json!({RDMA_INJECT: "g"})), "kube-system", None),
-            (with(json!({RDMA_INJECT: "g", MIRROR_POD: "x"})), "default", None),
-        ] {
-            assert_eq!(entry(&pod, namespace, &catalog).name, name, "{pod} in {namespace}");
-        }
-    }
-
-    #[test]
-    fn without_injection_there_is_no_entry() {
-        let pod = json!({"metadata": {"annotations": {RDMA_INJECT: "g"}}});
-        assert_eq!(entry(&pod, "default", &catalog(Settings::default())).name, None);
-    }
-}
+mod tests;
