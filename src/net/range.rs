@@ -101,15 +101,13 @@ impl FromStr for Range {
     type Err = RangeError;
 
     fn from_str(text: &str) -> Result<Self, RangeError> {
-        let mut bounds = text.split('-');
-        let (first, last, more) = (bounds.next().unwrap_or_default(), bounds.next(), bounds.next());
-        let Some(last) = last else {
-            return first.parse::<Address>().map(Self::from).map_err(|error| match first.parse::<Subnet>() {
+        let Some((first, last)) = text.split_once('-') else {
+            return text.parse::<Address>().map(Self::from).map_err(|error| match text.parse::<Subnet>() {
                 Ok(subnet) => RangeError::Subnet(subnet.hosts()),
                 Err(_) => error.into(),
             });
         };
-        if more.is_some() {
+        if last.contains('-') {
             return Err(RangeError::Hyphens(shorten(text)));
         }
         let (first, last) = (first.parse::<Address>()?, last.parse::<Address>()?);

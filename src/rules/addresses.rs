@@ -77,6 +77,8 @@ pub(super) struct Addresses {
     pub(super) ips: Vec<(usize, Range)>,
     /// Readable items of `excludeIPs`.
     pub(super) excluded: Vec<(usize, Range)>,
+    /// The addresses of `ips`.
+    pub(super) offered: RangeSet,
     /// `ips` without `excludeIPs`; none if any of it is wrong.
     pub(super) effective: Option<RangeSet>,
 }
@@ -139,11 +141,13 @@ pub(super) fn read(
     let family = family.or_else(|| subnet.map(Subnet::family));
     let ips = ranges(written.ips, "ips", family, subnet, &mut findings.errors);
     let excluded = ranges(written.excluded, "excludeIPs", family, subnet, &mut findings.errors);
-    let set = |items: &[(usize, Range)]| -> RangeSet { items.iter().map(|(_, range)| *range).collect() };
     let readable = findings.errors.len() == before;
-    let effective = readable.then(|| set(&ips).subtract(&set(&excluded)));
-    findings.notices.extend(repeated(&ips));
-    Addresses { family, subnet, ips, excluded, effective }
+    let mut sorted: Vec<(Range, usize)> = ips.iter().map(|(index, range)| (*range, *index)).collect();
+    sorted.sort_unstable();
+    findings.notices.extend(repeated(&sorted));
+    let offered: RangeSet = sorted.into_iter().map(|(range, _)| range).collect();
+    let effective = readable.then(|| offered.subtract(&excluded.iter().map(|(_, range)| *range).collect()));
+    Addresses { family, subnet, ips, excluded, offered, effective }
 }
 
 /// Reads ranges that belong to no subnet.
@@ -216,9 +220,7 @@ fn range(text: &str, family: Option<Family>, subnet: Option<Subnet>) -> Result<R
 }
 
 /// Repeated addresses do no harm, but were hardly meant.
-fn repeated(items: &[(usize, Range)]) -> Option<Notice> {
-    let mut sorted: Vec<(Range, usize)> = items.iter().map(|(index, range)| (*range, *index)).collect();
-    sorted.sort_unstable();
+fn repeated(sorted: &[(Range, usize)]) -> Option<Notice> {
     sorted.windows(2).find_map(|pair| {
         let ((before, one), (range, other)) = (pair[0], pair[1]);
         let common = before.intersect(range)?;

@@ -37,19 +37,23 @@ pub(super) fn controlled(text: &str) -> Result<BTreeMap<String, ControlledPool>,
 
 /// Errors for addresses that pods have and that an update of their pool would drop.
 ///
-/// `before` and `after` are the pool's effective ranges; without `before`, all of them may have been dropped.
-/// `ips` are the new ranges before `excludeIPs` is subtracted.
+/// `before` and `after` are the pool's effective ranges; without those before, all may have been dropped. They
+/// are asked for only if there is a doubt. `ips` are the new ranges before `excludeIPs` is subtracted.
 pub(super) fn dropped_addresses(
     old: &Value,
-    before: Option<&RangeSet>,
+    before: impl FnOnce() -> Option<RangeSet>,
     after: &RangeSet,
     ips: &RangeSet,
 ) -> Vec<FieldError> {
-    let dropped = before.map(|before| before.subtract(after));
+    let records = records(old);
+    if records.as_ref().is_ok_and(|records| records.keys().all(|address| after.contains(*address))) {
+        return Vec::new();
+    }
+    let dropped = before().map(|before| before.subtract(after));
     if dropped.as_ref().is_some_and(RangeSet::is_empty) {
         return Vec::new();
     }
-    let records = match records(old) {
+    let records = match records {
         Ok(records) => records,
         Err(reason) => return vec![unreadable(old, Kind::IpPool, "allocatedIPs", &reason)],
     };

@@ -60,14 +60,9 @@ fn update(pool: &Version<'_>, stored: &Version<'_>, context: &Context<'_>, findi
         let read = addresses::read(&written, family, false, findings);
         check_addresses(pool.object, &written, &read, context, findings);
         if let Some(effective) = &read.effective {
-            let before = addresses::read(&before, None, false, &mut Findings::default()).effective;
-            let ips: RangeSet = read.ips.iter().map(|(_, range)| *range).collect();
-            findings.errors.extend(in_use::dropped_addresses(
-                stored.object,
-                before.as_ref(),
-                effective,
-                &ips,
-            ));
+            let before = || addresses::read(&before, None, false, &mut Findings::default()).effective;
+            let dropped = in_use::dropped_addresses(stored.object, before, effective, &read.offered);
+            findings.errors.extend(dropped);
         }
     }
     let before: BTreeMap<_, _> = selectors(stored.spec).map(|(selector, name)| (name, selector)).collect();

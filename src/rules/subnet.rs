@@ -61,8 +61,8 @@ fn update(new: &Version<'_>, stored: &Version<'_>, context: &Context<'_>, findin
     let read = addresses::read(&written, family, false, findings);
     addresses::gateway(&written, &read, &mut findings.errors);
     addresses::routes(&written, &read, &mut findings.errors);
-    let before = addresses::read(&before, None, false, &mut Findings::default()).effective;
-    findings.errors.extend(dropped(new.object, stored.object, before.as_ref(), &read, context));
+    let before = || addresses::read(&before, None, false, &mut Findings::default()).effective;
+    findings.errors.extend(dropped(new.object, stored.object, before, &read, context));
 }
 
 /// No two subnets share an address; not even two with the same subnet, or a pool would have two owners.
@@ -108,22 +108,26 @@ fn missing(pools: &BTreeMap<String, RangeSet>, effective: &RangeSet) -> Option<F
 fn dropped(
     object: &Value,
     old: &Value,
-    before: Option<&RangeSet>,
+    before: impl FnOnce() -> Option<RangeSet>,
     read: &Addresses,
     context: &Context<'_>,
 ) -> Option<FieldError> {
     let (subnet, after) = (read.subnet?, read.effective.as_ref()?);
-    if before.is_some_and(|before| after.includes(before)) {
+    let pools = held(metadata::name(object), old, subnet, context);
+    if pools.as_ref().is_ok_and(|pools| lacking(pools, after).is_empty()) {
         return None;
     }
-    let mut pools = match in_use::controlled(old["status"]["controlledIPPools"].as_str().unwrap_or("{}")) {
-        Ok(pools) => pools.into_iter().filter_map(|(name, pool)| Some((name, pool.ranges()?))).collect(),
+    let before = before();
+    if before.as_ref().is_some_and(|before| after.includes(before)) {
+        return None;
+    }
+    let mut pools = match pools {
+        Ok(pools) => pools,
         Err(reason) => return Some(in_use::unreadable(old, Kind::Subnet, "controlledIPPools", &reason)),
     };
-    add_controlled(&mut pools, metadata::name(object), subnet, context);
     for ranges in pools.values_mut() {
         // Only what this update takes away; what was missing before is not its fault.
-        if let Some(before) = before {
+        if let Some(before) = &before {
             *ranges = ranges.intersect(before);
         }
     }
@@ -137,14 +141,24 @@ fn dropped(
     })
 }
 
-/// The status may lag behind, or be written by nobody: the pools themselves say what they have.
-fn add_controlled(pools: &mut BTreeMap<String, RangeSet>, name: &str, subnet: Subnet, context: &Context<'_>) {
+/// What the pools of a subnet have: as its status records it, and as they say themselves, for the status may lag
+/// behind, or be written by nobody.
+fn held(
+    name: &str,
+    old: &Value,
+    subnet: Subnet,
+    context: &Context<'_>,
+) -> Result<BTreeMap<String, RangeSet>, String> {
+    let recorded = in_use::controlled(old["status"]["controlledIPPools"].as_str().unwrap_or("{}"))?;
+    let recorded = recorded.into_iter().filter_map(|(name, pool)| Some((name, pool.ranges()?)));
+    let mut pools: BTreeMap<String, RangeSet> = recorded.collect();
     let controlled =
         context.peers.pools_of(subnet).filter(|pool| pool.facts.controller.as_deref() == Some(name));
     for pool in controlled {
-        let recorded = pools.entry(pool.facts.name.clone()).or_default();
-        *recorded = recorded.union(&pool.effective);
+        let known = pools.entry(pool.facts.name.clone()).or_default();
+        *known = known.union(&pool.effective);
     }
+    Ok(pools)
 }
 
 fn lacking(pools: &BTreeMap<String, RangeSet>, effective: &RangeSet) -> Vec<String> {

@@ -59,6 +59,11 @@ pub(super) fn items(part: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     }
 }
 
+/// What a field of an object is.
+pub(super) fn field<'a>(part: &'a JSONSchemaProps, name: &str) -> Option<&'a JSONSchemaProps> {
+    part.properties.as_ref()?.get(name)
+}
+
 /// What the values of a map are, whatever their keys.
 pub(super) fn values(part: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match part.additional_properties.as_ref()? {

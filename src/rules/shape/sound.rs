@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
@@ -16,23 +17,26 @@ const OLDER_CHOICES: [(&str, &str); 2] = [("spec.mode", "disable"), ("spec.coord
 /// Wrong values are left out, or neutral where they stand in a list, so that the rules can look at the rest
 /// and their findings still have the right paths.
 #[derive(Debug)]
-pub(in crate::rules) struct Sound {
-    pub(in crate::rules) object: Value,
+pub(in crate::rules) struct Sound<'a> {
+    pub(in crate::rules) object: Cow<'a, Value>,
     pub(in crate::rules) errors: Vec<FieldError>,
 }
 
-impl Sound {
-    /// Checks the types of everything in `object`.
-    pub(in crate::rules) fn of(kind: Kind, object: &Value) -> Self {
-        let mut sound = Self { object: object.clone(), errors: Vec::new() };
-        if sound.object.is_object() {
-            mend(&mut sound.object, schema::of(kind), Path::Root, &mut sound.errors);
-        } else {
+impl<'a> Sound<'a> {
+    /// Checks the types of everything in `object`, which is copied only if something in it has to give way.
+    pub(in crate::rules) fn of(kind: Kind, object: &'a Value) -> Self {
+        let schema = schema::of(kind);
+        let mut errors = Vec::new();
+        if !object.is_object() {
             let detail = format!("must be an object, found {}", words(object));
-            sound.errors.push(FieldError::new(FieldErrorKind::TypeInvalid, "", object, detail));
-            sound.object = json!({});
+            errors.push(FieldError::new(FieldErrorKind::TypeInvalid, "", object, detail));
+            return Self { object: Cow::Owned(json!({})), errors };
         }
-        sound
+        let mut object = Cow::Borrowed(object);
+        if !is_sound(&object, schema) {
+            mend(object.to_mut(), schema, Path::Root, &mut errors);
+        }
+        Self { object, errors }
     }
 
     /// Takes out the findings that are only consequences of values that had to give way.
@@ -46,16 +50,32 @@ impl Sound {
     }
 }
 
+/// Whether the parts of an object or array can all stay as they are.
+fn is_sound(value: &Value, part: &JSONSchemaProps) -> bool {
+    let fits = |value: &Value, part: &JSONSchemaProps| {
+        mismatch(value, part).is_none() && is_choice(value, part) && is_sound(value, part)
+    };
+    match value {
+        Value::Object(fields) => fields.iter().all(|(name, value)| {
+            let part = schema::field(part, name).or_else(|| schema::values(part));
+            !value.is_null() && part.is_none_or(|part| fits(value, part))
+        }),
+        Value::Array(items) => {
+            schema::items(part).is_none_or(|part| items.iter().all(|item| fits(item, part)))
+        }
+        _ => true,
+    }
+}
+
 /// Checks the parts of an object or array whose own type is right.
 fn mend(value: &mut Value, part: &JSONSchemaProps, path: Path<'_>, errors: &mut Vec<FieldError>) {
     match value {
         Value::Object(fields) => {
-            let known = part.properties.as_ref();
             fields.retain(|name, value| {
                 if value.is_null() {
                     return false;
                 }
-                if let Some(part) = known.and_then(|known| known.get(name)) {
+                if let Some(part) = schema::field(part, name) {
                     return fits(value, part, Path::Field(&path, name), errors);
                 }
                 schema::values(part).is_none_or(|part| fits(value, part, Path::Key(&path, name), errors))
@@ -80,19 +100,22 @@ fn fits(value: &mut Value, part: &JSONSchemaProps, path: Path<'_>, errors: &mut 
         errors.push(FieldError::new(FieldErrorKind::TypeInvalid, path.to_string(), plain(value), detail));
         return false;
     }
-    if let Some(choices) = &part.enum_
-        && !choices.iter().any(|choice| choice.0 == *value)
-    {
+    if !is_choice(value, part) {
         let path = path.to_string();
         let older = |choice: &&str| OLDER_CHOICES.contains(&(path.as_str(), *choice));
-        let known: Vec<&str> =
-            choices.iter().filter_map(|choice| choice.0.as_str()).filter(|choice| !older(choice)).collect();
+        let choices = part.enum_.iter().flatten().filter_map(|choice| choice.0.as_str());
+        let known: Vec<&str> = choices.filter(|choice| !older(choice)).collect();
         let detail = not_supported(&plain(value), &known);
         errors.push(FieldError::new(FieldErrorKind::NotSupported, path, plain(value), detail));
         return false;
     }
     mend(value, part, path, errors);
     true
+}
+
+/// Whether a value is in the list of what is allowed, if there is one.
+fn is_choice(value: &Value, part: &JSONSchemaProps) -> bool {
+    part.enum_.as_ref().is_none_or(|choices| choices.iter().any(|choice| choice.0 == *value))
 }
 
 /// The type that the schema wants, if the value has another.
