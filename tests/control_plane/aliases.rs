@@ -157,10 +157,7 @@ pub(crate) async fn of_the_guide_become_canonical() {
                 assert_eq!(stored.pointer(pointer), Some(&canonical), "{}", written.name);
                 assert_eq!(alias.gone.and_then(|gone| stored.pointer(gone)), None, "{}", written.name);
             }
-            cluster.kubectl_ok(&[&["delete", "--wait=false"], &place[..]].concat(), "");
-            // Nothing takes the finalizers of pools off yet.
-            let patch = ["patch", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#];
-            cluster.kubectl(&[&patch, &place[..]].concat(), "");
+            cluster.kubectl_ok(&[&["delete", "--timeout=60s"], &place[..]].concat(), "");
         }
     }
 }
