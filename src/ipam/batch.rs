@@ -125,11 +125,15 @@ impl<'a> Batch<'a> {
     ) -> Result<Needs, Vec<RailFailure>> {
         let attachment = &intent.attachments[index];
         let (mut needs, mut failures) = (Vec::new(), Vec::new());
-        for family in FAMILIES.into_iter().filter(|family| candidates.of(*family).is_some()) {
+        for family in FAMILIES {
             let claim =
                 claims.get(index, family).filter(|claim| !self.kept.contains(&(claim.pool, claim.address)));
+            // The pod may run with it, whatever its network says by now.
             if let Some(claim) = claim.filter(|claim| claim.own) {
                 needs.push((family, self.keep(claim)));
+                continue;
+            }
+            if candidates.of(family).is_none() {
                 continue;
             }
             let question = Question { intent, attachment, candidates, masters, family };

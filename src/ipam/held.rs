@@ -47,10 +47,14 @@ impl Claims {
         }
         found.sort_by_key(|(earlier, unnamed, claim, _)| (*earlier, *unnamed, claim.pool, claim.address));
         for (_, _, claim, place) in found {
-            let fits = |index: &usize| claims.fits(*index, claim, intent, candidates, pools);
+            let fits = |index: &usize| claims.fits(*index, claim, intent, pools);
+            let uses = |index: &usize| {
+                let choice = candidates[*index].of(claim.address.family());
+                choice.is_some_and(|choice| choice.pools.contains(&claim.pool))
+            };
             let index = match place {
                 Some(named) => named.filter(fits),
-                None => (0..intent.attachments.len()).find(fits),
+                None => (0..intent.attachments.len()).find(|index| fits(index) && uses(index)),
             };
             if let Some(index) = index {
                 claims.by_interface.push((index, claim));
@@ -67,14 +71,7 @@ impl Claims {
             .map(|(_, claim)| *claim)
     }
 
-    fn fits(
-        &self,
-        index: usize,
-        claim: Claim,
-        intent: &Intent,
-        candidates: &[Candidates],
-        pools: &Pools,
-    ) -> bool {
+    fn fits(&self, index: usize, claim: Claim, intent: &Intent, pools: &Pools) -> bool {
         let (attachment, family) = (&intent.attachments[index], claim.address.family());
         let Ok(pool) = pools.at(claim.pool) else { return false };
         // At attach time the device is known; an address of another rail's subnet would be of no use.
@@ -82,8 +79,7 @@ impl Claims {
             .master
             .as_ref()
             .is_none_or(|addresses| !attachment.match_master || match_master::holds(pool, addresses));
-        let named = candidates[index].of(family).is_some_and(|choice| choice.pools.contains(&claim.pool));
-        right_device && named && self.get(index, family).is_none()
+        right_device && self.get(index, family).is_none()
     }
 }
 

@@ -41,6 +41,16 @@ fn the_pods_own_address_stays_even_if_its_pool_is_closed_by_now() {
 }
 
 #[test]
+fn the_pods_own_address_stays_even_if_its_network_names_other_pools_by_now() {
+    let six = json!({"subnet": "fd00::/64", "ips": ["fd00::1"]});
+    let cluster = cluster()
+        .pool("six", six)
+        .records("six", json!({"fd00::1": {"pod": "team/p", "podUid": "uid-p", "interface": "net1"}}))
+        .records("b", json!({"172.16.2.7": {"pod": "team/p", "podUid": "uid-p", "interface": "net1"}}));
+    assert_eq!(cluster.outcome(pod("p").rail(&["a"])), "net1=172.16.2.7/24@b,fd00::1/64@six");
+}
+
+#[test]
 fn a_record_without_interface_belongs_to_the_first_interface_that_uses_the_pool() {
     let record = json!({"pod": "team/p", "podUid": "uid-p", "note": "kept"});
     let cluster = cluster().records("b", json!({ "172.16.2.7": record }));
