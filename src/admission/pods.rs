@@ -1,7 +1,7 @@
 //! The webhook on pods: decodes a view, asks [`inject`], writes the answer. Pure.
 
 use super::response::{ObjectName, Refusal, RequestId};
-use super::review::{Answer, ReviewRequest, read, read_envelope};
+use super::review::{Answer, ReviewRequest, read_envelope, read_view};
 use crate::catalog::Catalog;
 use crate::inject::{self, Decision, PodRequest, PodView, Silent};
 use crate::reason::Reason;
@@ -10,7 +10,7 @@ use crate::rules::Operation;
 /// Answers one review of a pod.
 #[must_use]
 pub(super) fn answer(body: &[u8], catalog: &Catalog, id: RequestId) -> Answer {
-    let mut request = match read::<PodView<'_>>(body) {
+    let mut request = match read_view::<PodView<'_>>(body) {
         Ok(request) => request,
         Err(error) => return unreadable(body, &error.to_string(), id),
     };

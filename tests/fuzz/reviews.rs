@@ -26,6 +26,40 @@ fn every_review_has_an_answer() {
     });
 }
 
+/// White space and escapes change nothing: whatever way a pod is written, it gets the same answer.
+#[test]
+fn the_spelling_of_a_pod_does_not_matter() {
+    let catalog = guide();
+    run("spellings", |random| {
+        let mut review = review(Webhook::Pods, random);
+        change(&mut review, random);
+        let plain = review.to_string();
+        let spelled = spell(&serde_json::to_string_pretty(&review).unwrap(), random);
+        let [plain, spelled] = [plain, spelled].map(|body| {
+            let answer = decide(Webhook::Pods, body.as_bytes(), &catalog, RequestId(7));
+            let review: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            (answer.verdict, answer.reason, review["response"]["patch"].clone())
+        });
+        assert_eq!(plain, spelled, "{review}");
+    });
+}
+
+/// Replaces some letters inside strings by their escapes; those that no escape is written with.
+fn spell(text: &str, random: &mut Random) -> String {
+    let mut spelled = String::with_capacity(text.len());
+    let (mut inside, mut escaped) = (false, false);
+    for character in text.chars() {
+        if inside && !escaped && ('g'..='z').contains(&character) && random.below(16) == 0 {
+            spelled.extend(["\\u", &format!("{:04x}", u32::from(character))]);
+            continue;
+        }
+        spelled.push(character);
+        inside ^= character == '"' && !escaped;
+        escaped = character == '\\' && !escaped;
+    }
+    spelled
+}
+
 /// The contract of an answer, whatever the question was.
 fn check(webhook: Webhook, body: &[u8], catalog: &Catalog) {
     let begun = Instant::now();

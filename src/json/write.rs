@@ -1,5 +1,6 @@
-//! JSON written by hand, for the two places on the request path where a tree of values would cost more than the
-//! decision itself.
+//! Strings, written straight into a buffer.
+
+use super::skip;
 
 /// Writes a JSON string; what needs no escape is copied in runs.
 pub(crate) fn string(out: &mut Vec<u8>, value: &str) {
@@ -9,16 +10,12 @@ pub(crate) fn string(out: &mut Vec<u8>, value: &str) {
 }
 
 /// Writes the inside of a JSON string, without the quotes.
-pub(crate) fn fragment(out: &mut Vec<u8>, value: &str) {
+fn fragment(out: &mut Vec<u8>, value: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bytes = value.as_bytes();
-    let mut copied = 0;
-    for (index, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[copied..index]);
-        copied = index + 1;
+    let mut rest = value.as_bytes();
+    while let Some(special) = skip::special(rest, 0) {
+        let (plain, byte) = (&rest[..special], rest[special]);
+        out.extend_from_slice(plain);
         if byte < 0x20 {
             out.extend_from_slice(b"\\u00");
             out.push(HEX[usize::from(byte >> 4)]);
@@ -26,19 +23,21 @@ pub(crate) fn fragment(out: &mut Vec<u8>, value: &str) {
         } else {
             out.extend_from_slice(&[b'\\', byte]);
         }
+        rest = &rest[special + 1..];
     }
-    out.extend_from_slice(&bytes[copied..]);
+    out.extend_from_slice(rest);
 }
 
 /// Writes a key as one token of a JSON pointer (RFC 6901), inside a JSON string.
 pub(crate) fn pointer_token(out: &mut Vec<u8>, key: &str) {
-    let mut copied = 0;
-    for (index, character) in key.match_indices(['~', '/']) {
-        fragment(out, &key[copied..index]);
-        out.extend_from_slice(if character == "~" { b"~0" } else { b"~1" });
-        copied = index + 1;
+    let mut rest = key;
+    while let Some(special) = rest.bytes().position(|byte| byte == b'~' || byte == b'/') {
+        let (plain, from_special) = rest.split_at(special);
+        fragment(out, plain);
+        out.extend_from_slice(if from_special.starts_with('~') { b"~0" } else { b"~1" });
+        rest = &from_special[1..];
     }
-    fragment(out, &key[copied..]);
+    fragment(out, rest);
 }
 
 #[cfg(test)]
