@@ -60,11 +60,18 @@ pub(super) fn allow(uid: &str, warnings: &[String]) -> Vec<u8> {
 pub(super) fn patch(uid: &str, patch: &[u8], warnings: &[String]) -> Vec<u8> {
     let mut out = open(uid, 128 + patch.len() * 4 / 3);
     out.extend_from_slice(br#","allowed":true,"patchType":"JSONPatch","patch":""#);
-    let mut encoded = String::with_capacity(patch.len().div_ceil(3) * 4);
-    STANDARD.encode_string(patch, &mut encoded);
-    out.extend_from_slice(encoded.as_bytes());
+    encode(&mut out, patch);
     out.push(b'"');
     close(out, warnings)
+}
+
+/// Writes base64.
+fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    // Four bytes for every three, rounded up, are what padded base64 takes.
+    let written = STANDARD.encode_slice(bytes, &mut out[start..]).unwrap_or_default();
+    out.truncate(start + written);
 }
 
 /// The answer that refuses.
