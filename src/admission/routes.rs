@@ -22,6 +22,7 @@ use super::review::{Answer, Verdict};
 use super::webhook::{Decide, Webhook, decide, guarded};
 use crate::catalog::Catalog;
 use crate::reason::Reason;
+use crate::rules;
 use crate::telemetry::metrics::Metrics;
 
 /// The largest body that is read. Object and old object may each approach the 3 MiB that the API server
@@ -70,6 +71,8 @@ impl Default for RequestLimits {
 
 /// The server's paths as a value that can be called without a socket.
 pub fn router(state: State) -> Router {
+    // Before the first request, which has a deadline.
+    rules::prepare();
     let gate = Arc::new(Gate::new(state));
     let mut router = Router::new()
         .route("/webhook-health-check", get(|| async { "ok\n" }))

@@ -43,7 +43,7 @@ pub use finding::{FieldError, FieldErrorKind, Findings, Notice, NoticeKind, stri
 pub use glob::Glob;
 pub use membership::{MembershipProblem, Mode, membership_problem, split_groups};
 pub use peers::{NadFacts, NetworkFacts, Overlap, Peers, PoolFacts, SubnetFacts};
-pub use shape::unknown_fields;
+pub use shape::{prepare, unknown_fields};
 pub use wildcard::Wildcard;
 
 /// What is being done to the object.

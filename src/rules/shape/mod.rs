@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::suggest;
 use super::{FieldError, FieldErrorKind};
 
+pub use schema::prepare;
 pub(super) use sound::Sound;
 pub use unknown::unknown_fields;
 
