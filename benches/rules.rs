@@ -1,4 +1,6 @@
-//! Normalise and validate one pool: huge ranges, 10,000 ranges, 2,048 peers; and building the peers' index.
+//! Normalise and validate one object: huge ranges, 10,000 ranges, thousands of peers; and building the peers'
+//! index. The yardstick decodes the JSON of the same object into a tree of values: ratios to it hold on any
+//! machine.
 
 use std::iter::empty;
 use std::sync::Arc;
@@ -9,8 +11,8 @@ use railweave::api::{Kind, SpiderIPPoolSpec};
 use railweave::rules::{Context, Operation, Peers, PoolFacts, normalise, validate};
 use serde_json::{Value, json};
 
-fn pool(spec: &Value) -> Value {
-    json!({"apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderIPPool", "metadata": {"name": "new"}, "spec": spec})
+fn object(kind: Kind, spec: &Value) -> Value {
+    json!({"apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": kind.name(), "metadata": {"name": "new"}, "spec": spec})
 }
 
 /// 256 nodes with 8 rails each, a /27 for each rail; and 2,048 pools that share one /8.
@@ -37,11 +39,26 @@ fn stored() -> Vec<Arc<PoolFacts>> {
     pools
 }
 
-fn many() -> Vec<String> {
-    (0..10_000).map(|n| format!("10.{}.{}.1-10.{}.{}.9", n / 250, n % 250, n / 250, n % 250)).collect()
+/// The same pools, but the /27 lie in the /8, which none of the 4,096 may.
+fn nested() -> Vec<Arc<PoolFacts>> {
+    let mut pools = stored();
+    for pool in &mut pools {
+        let subnet = pool.spec.subnet.as_ref().map(|subnet| subnet.replace("172.16.", "10.16."));
+        Arc::make_mut(pool).spec.subnet = subnet;
+    }
+    pools
 }
 
-fn rules(criterion: &mut Criterion) {
+/// `count` ranges that do not touch, in an order of their own.
+fn many(count: usize) -> Vec<String> {
+    let range = |n: usize| {
+        let n = n * 7 % count;
+        format!("10.{}.{}.1-10.{}.{}.9", n / 250, n % 250, n / 250, n % 250)
+    };
+    (0..count).map(range).collect()
+}
+
+fn few(criterion: &mut Criterion) {
     let stored = stored();
     let settings = Settings::default();
     let full = Peers::build(stored.iter(), empty(), empty());
@@ -53,7 +70,6 @@ fn rules(criterion: &mut Criterion) {
             &none,
             json!({"subnet": "fd00::/64", "ips": ["fd00::1-fd00::ffff:ffff:ffff:ffff"]}),
         ),
-        ("10,000 ranges", &none, json!({"subnet": "10.0.0.0/8", "ips": many()})),
         (
             "a rail beside 4,096 pools",
             &full,
@@ -67,22 +83,63 @@ fn rules(criterion: &mut Criterion) {
     ];
     for (name, peers, spec) in cases {
         let context = Context { settings: &settings, peers };
-        let check = |mut object: Value| {
-            normalise(Kind::IpPool, &mut object, None, &context);
-            let findings = validate(Kind::IpPool, Operation::Create, &object, None, &context);
-            assert!(findings.errors.is_empty(), "{:?}", findings.errors);
-            object
-        };
-        let object = pool(&spec);
-        criterion.bench_function(&format!("rules/pool: {name}"), |bencher| {
-            bencher.iter_batched(|| object.clone(), check, BatchSize::LargeInput);
-        });
+        let name = format!("rules/pool: {name}");
+        check(criterion, &name, Kind::IpPool, &object(Kind::IpPool, &spec), None, &context);
     }
     criterion.bench_function("rules/index 4,096 pools", |bencher| {
         bencher.iter(|| Peers::build(stored.iter(), empty(), empty()));
     });
     criterion.bench_function("rules/overlaps of 4,096 pools", |bencher| bencher.iter(|| full.overlaps()));
+    let nested = Peers::build(nested().iter(), empty(), empty());
+    criterion.bench_function("rules/overlaps of 4,096 pools, all wrong", |bencher| {
+        bencher.iter(|| nested.overlaps());
+    });
 }
 
-criterion_group!(benches, rules);
+fn ten_thousand(criterion: &mut Criterion) {
+    let settings = Settings { enable_spider_subnet: true, ..Settings::default() };
+    let context = Context { settings: &settings, peers: &Peers::default() };
+    let ranges = many(10_000);
+    for kind in [Kind::IpPool, Kind::Subnet, Kind::ReservedIp] {
+        let spec = match kind {
+            Kind::ReservedIp => json!({ "ips": ranges }),
+            _ => json!({"subnet": "10.0.0.0/8", "gateway": "10.255.255.254", "ips": ranges}),
+        };
+        let object = object(kind, &spec);
+        let name = format!("rules/{kind}: 10,000 ranges");
+        check(criterion, &name, kind, &object, None, &context);
+        let mut old = object.clone();
+        normalise(kind, &mut old, None, &context);
+        let mut new = old.clone();
+        new["spec"]["ips"].as_array_mut().into_iter().for_each(|ips| ips.push("10.200.0.1".into()));
+        check(criterion, &format!("{name}, one added"), kind, &new, Some(&old), &context);
+        let text = object.to_string();
+        criterion.bench_function(&format!("yardstick/{kind}: 10,000 ranges"), |bencher| {
+            bencher.iter(|| serde_json::from_str::<Value>(&text));
+        });
+    }
+}
+
+/// Normalises and validates one version of an object.
+fn check(
+    criterion: &mut Criterion,
+    name: &str,
+    kind: Kind,
+    object: &Value,
+    old: Option<&Value>,
+    context: &Context<'_>,
+) {
+    let operation = if old.is_some() { Operation::Update } else { Operation::Create };
+    let check = |mut object: Value| {
+        normalise(kind, &mut object, old, context);
+        let findings = validate(kind, operation, &object, old, context);
+        assert!(findings.errors.is_empty(), "{:?}", findings.errors);
+        object
+    };
+    criterion.bench_function(name, |bencher| {
+        bencher.iter_batched(|| object.clone(), check, BatchSize::LargeInput);
+    });
+}
+
+criterion_group!(benches, few, ten_thousand);
 criterion_main!(benches);
