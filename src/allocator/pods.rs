@@ -98,7 +98,7 @@ mod tests {
         PodFacts::of(serde_json::from_value(pod).unwrap())
     }
 
-    fn owned(kind: &str, name: &str, labels: Value) -> Option<Owner> {
+    fn owned(kind: &str, name: &str, labels: &Value) -> Option<Owner> {
         let version = if kind == "Job" { "batch/v1" } else { "apps/v1" };
         let owners = json!([
             { "apiVersion": "v1", "kind": "Other", "name": "o", "uid": "1" },
@@ -113,12 +113,12 @@ mod tests {
         let expected = |kind: &str, name: &str| Some((kind.to_owned(), name.to_owned()));
         let hash = json!({ "pod-template-hash": "6d4cf56db6" });
         assert_eq!(
-            kind_and_name(owned("ReplicaSet", "train-6d4cf56db6", hash.clone())),
+            kind_and_name(owned("ReplicaSet", "train-6d4cf56db6", &hash)),
             expected("Deployment", "train")
         );
-        assert_eq!(kind_and_name(owned("ReplicaSet", "train", hash)), expected("ReplicaSet", "train"));
-        assert_eq!(kind_and_name(owned("StatefulSet", "db", json!({}))), expected("StatefulSet", "db"));
-        assert_eq!(kind_and_name(owned("Job", "j", json!({}))), expected("Job", "j"));
+        assert_eq!(kind_and_name(owned("ReplicaSet", "train", &hash)), expected("ReplicaSet", "train"));
+        assert_eq!(kind_and_name(owned("StatefulSet", "db", &json!({}))), expected("StatefulSet", "db"));
+        assert_eq!(kind_and_name(owned("Job", "j", &json!({}))), expected("Job", "j"));
         assert_eq!(facts(json!({ "metadata": {} })).owner, None);
     }
 
