@@ -5,6 +5,7 @@ RUN apk add --no-cache musl-dev gcc make
 WORKDIR /src
 COPY rust-toolchain.toml Cargo.toml Cargo.lock ./
 COPY src src
+COPY cni cni
 COPY benches benches
 COPY tests tests
 COPY manifests manifests

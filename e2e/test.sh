@@ -23,7 +23,7 @@ check() { # NAME COMMAND...: one check, counted as one test
 }
 
 lint() {
-  check formatting cargo fmt --check
+  check formatting cargo fmt --all --check
   check clippy cargo clippy --all-targets -- -D warnings
   if command -v shellcheck >/dev/null; then
     check "shell scripts" shellcheck -x -P SCRIPTDIR e2e/*.sh e2e/*/*.sh .ci/run
