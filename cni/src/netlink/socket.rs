@@ -1,0 +1,175 @@
+use std::fmt::Display;
+use std::io;
+
+use netlink_sys::{Socket as RawSocket, SocketAddr, protocols};
+
+use super::codec::{HEADER, Message, u16_at, u32_at};
+use super::{Attributes, NetlinkError, Refusal};
+
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const NLM_F_DUMP_INTR: u16 = 0x10;
+const NLM_F_CAPPED: u16 = 0x100;
+const NLM_F_ACK_TLVS: u16 = 0x200;
+const NLMSGERR_ATTR_MSG: u16 = 1;
+/// How often a list is read whose objects change meanwhile.
+const ATTEMPTS: u32 = 8;
+
+/// What a socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// `NETLINK_ROUTE`
+    Route,
+    /// `NETLINK_RDMA`
+    Rdma,
+}
+
+impl Protocol {
+    fn number(self) -> isize {
+        match self {
+            Self::Route => protocols::NETLINK_ROUTE,
+            Self::Rdma => protocols::NETLINK_RDMA,
+        }
+    }
+
+    pub(super) fn describe(self) -> &'static str {
+        match self {
+            Self::Route => "links and addresses",
+            Self::Rdma => "RDMA devices",
+        }
+    }
+}
+
+/// A connection to the kernel, for one request at a time. It belongs to the network namespace of the thread that opens
+/// it.
+#[derive(Debug)]
+pub struct Socket {
+    socket: RawSocket,
+    sequence: u32,
+}
+
+impl Socket {
+    /// Opens a socket in the network namespace of this thread.
+    pub fn open(protocol: Protocol) -> Result<Self, NetlinkError> {
+        let open = || {
+            let mut socket = RawSocket::new(protocol.number())?;
+            socket.bind_auto()?;
+            socket.connect(&SocketAddr::new(0, 0))?;
+            // Kernels before 4.12 and 4.20 know neither; errors have no text then, and lists are filtered here.
+            socket.set_ext_ack(true).ok();
+            socket.set_netlink_get_strict_chk(true).ok();
+            Ok(Self { socket, sequence: 0 })
+        };
+        open().map_err(|source| NetlinkError::Open { protocol: protocol.describe(), source })
+    }
+
+    /// Has something done.
+    ///
+    /// `doing` completes "failed to ...".
+    pub fn act(&mut self, message: Message, doing: impl Display) -> Result<(), NetlinkError> {
+        self.exchange(message, &doing, |_| {}).map(|_| ())
+    }
+
+    /// Asks for what `read` makes of the answers' bodies. A list that changed while it was read is read anew.
+    pub fn ask<T>(
+        &mut self,
+        message: &Message,
+        doing: impl Display,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, NetlinkError> {
+        for _ in 0..ATTEMPTS {
+            let mut found = Vec::new();
+            if self.exchange(message.clone(), &doing, |body| found.extend(read(body)))? {
+                return Ok(found);
+            }
+        }
+        Err(NetlinkError::Interrupted { doing: doing.to_string(), attempts: ATTEMPTS })
+    }
+
+    /// Sends, and reads up to the end of the answer. False if a list is not of one moment.
+    fn exchange(
+        &mut self,
+        message: Message,
+        doing: &impl Display,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<bool, NetlinkError> {
+        let failed = |source| NetlinkError::Socket { doing: doing.to_string(), source };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.socket.send(&message.finish(self.sequence), 0).map_err(failed)?;
+        let mut whole = true;
+        loop {
+            let (datagram, _) = self.receive().map_err(failed)?;
+            for reply in Replies(&datagram).filter(|reply| reply.sequence == self.sequence) {
+                whole &= reply.flags & NLM_F_DUMP_INTR == 0;
+                match reply.end() {
+                    None => each(reply.body),
+                    Some(Ok(())) => return Ok(whole),
+                    Some(Err(refusal)) => {
+                        return Err(NetlinkError::Refused { doing: doing.to_string(), refusal });
+                    }
+                }
+            }
+        }
+    }
+
+    fn receive(&self) -> io::Result<(Vec<u8>, SocketAddr)> {
+        loop {
+            match self.socket.recv_from_full() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => return received,
+            }
+        }
+    }
+}
+
+/// One message of the kernel.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reply<'a> {
+    pub(super) kind: u16,
+    pub(super) flags: u16,
+    pub(super) sequence: u32,
+    pub(super) body: &'a [u8],
+}
+
+impl Reply<'_> {
+    /// How it ends the answer, if it does.
+    pub(super) fn end(&self) -> Option<Result<(), Refusal>> {
+        let Self { kind, flags, body, .. } = self;
+        if !matches!(*kind, NLMSG_ERROR | NLMSG_DONE) {
+            return None;
+        }
+        // Both begin with a number: zero, or a negated error. Old kernels leave it out of `NLMSG_DONE`.
+        let errno = u32_at(body, 0).unwrap_or_default().cast_signed().wrapping_neg();
+        if errno <= 0 {
+            return Some(Ok(()));
+        }
+        let echo = match *kind {
+            NLMSG_DONE => 0,
+            _ if flags & NLM_F_CAPPED != 0 => HEADER,
+            _ => u32_at(body, 4).map_or(HEADER, |length| (length as usize).next_multiple_of(4)),
+        };
+        let told = flags & NLM_F_ACK_TLVS != 0;
+        let mut attributes = Attributes::after(4 + echo, body).filter(|_| told);
+        let reason = attributes.find(|(number, _)| *number == NLMSGERR_ATTR_MSG);
+        Some(Err(Refusal { errno, reason: reason.map(|(_, text)| super::codec::text(text)) }))
+    }
+}
+
+/// The messages of a datagram.
+pub(super) struct Replies<'a>(pub(super) &'a [u8]);
+
+impl<'a> Iterator for Replies<'a> {
+    type Item = Reply<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let length = u32_at(self.0, 0)? as usize;
+        let reply = Reply {
+            kind: u16_at(self.0, 4)?,
+            flags: u16_at(self.0, 6)?,
+            sequence: u32_at(self.0, 8)?,
+            body: self.0.get(HEADER..length)?,
+        };
+        self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(reply)
+    }
+}

@@ -1,0 +1,32 @@
+//! Tests against the kernel of this machine, each in a network namespace of its own.
+//!
+//! The state that a test starts from is made with `ip`, which also says how things stand afterwards. They are skipped,
+//! with the reason, where namespaces cannot be made or there is no `ip`.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod links;
+mod namespace;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials = vec![
+        trial("links::and_addresses_are_listed", links::and_addresses_are_listed),
+        trial("links::that_are_many_are_all_listed", links::that_are_many_are_all_listed),
+        trial("links::that_change_wake_the_monitor", links::that_change_wake_the_monitor),
+        trial("links::belong_to_the_socket_s_namespace", links::belong_to_the_socket_s_namespace),
+        trial("links::that_are_not_there_are_refused", links::that_are_not_there_are_refused),
+    ];
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn trial(name: &'static str, test: fn()) -> Trial {
+    Trial::ignorable_test(name, move || match namespace::enter() {
+        Ok(()) => {
+            test();
+            Ok(Completion::Completed)
+        }
+        Err(reason) => Ok(Completion::ignored_with(reason)),
+    })
+}
