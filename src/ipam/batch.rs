@@ -218,11 +218,13 @@ impl<'a> Batch<'a> {
             Ok(Stock { limit: Refusal::Full, .. }) => {
                 let (records, bytes) =
                     self.ledger(pool).map_or((0, 0), |ledger| (ledger.len(), ledger.bytes()));
-                let detail = format!(
-                    "it has {records} records ({bytes} bytes); this batch brings it to the {} of usual size that one \
-                     object holds",
-                    self.inputs.cap.records
-                );
+                let cap = self.inputs.cap;
+                let most = match cap.records {
+                    Some(most) => format!("{most} records that it may hold"),
+                    None => format!("{} bytes that one object holds", cap.bytes),
+                };
+                let detail =
+                    format!("it has {records} records ({bytes} bytes); this batch brings it to the {most}");
                 (Refusal::Full, detail)
             }
             Ok(_) => {
@@ -311,7 +313,8 @@ impl<'a> Batch<'a> {
         let record = match present {
             None => Record::new(pod.clone(), uid.clone(), interface.clone()),
             Some(present) => present.handed_to(pod.clone(), uid.clone(), interface.clone()),
-        };
+        }
+        .on(&intent.node.name);
         let change = Change { address, rewrite: present.is_some(), record, intent: number };
         (present != Some(&change.record)).then_some(change)
     }
@@ -341,7 +344,9 @@ impl<'a> Batch<'a> {
 fn longest_record(intent: &Intent) -> usize {
     let interfaces = intent.attachments.iter().map(|attachment| &attachment.interface);
     let interface = interfaces.max_by_key(|interface| interface.len()).cloned().unwrap_or_default();
-    Record::new(intent.holder.key.clone(), intent.uid.clone(), interface).size(Family::V6)
+    Record::new(intent.holder.key.clone(), intent.uid.clone(), interface)
+        .on(&intent.node.name)
+        .size(Family::V6)
 }
 
 /// Writes one address into the endpoint's entry of an interface.

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::net::{Address, Family};
 
-/// Who has one address: `{"pod":"ns/name","podUid":"..","interface":"net1"}`.
+/// Who has one address: `{"pod":"ns/name","podUid":"..","interface":"net1","node":"n1"}`.
 ///
-/// Records of other writers have no interface. Members that are not known here survive a rewrite.
+/// Records of other writers have neither interface nor node. Members that are not known here survive a rewrite.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
     /// Namespace and name of the pod, or of its `VirtualMachineInstance`.
@@ -19,6 +19,8 @@ pub struct Record {
     pub pod_uid: Arc<str>,
     /// `net1`, ...
     pub interface: Option<Arc<str>>,
+    /// The node that the pod was bound to, which says whether it may still run there when all else is forgotten.
+    pub node: Option<Arc<str>>,
     /// Members of other writers.
     rest: Option<Box<Map<String, Value>>>,
 }
@@ -27,7 +29,13 @@ impl Record {
     /// A record of our own.
     #[must_use]
     pub fn new(pod: Arc<str>, pod_uid: Arc<str>, interface: Arc<str>) -> Self {
-        Self { pod, pod_uid, interface: Some(interface), rest: None }
+        Self { pod, pod_uid, interface: Some(interface), node: None, rest: None }
+    }
+
+    /// The same record with the node of its pod; a pod without one is not bound yet.
+    #[must_use]
+    pub fn on(self, node: &str) -> Self {
+        Self { node: (!node.is_empty()).then(|| node.into()), ..self }
     }
 
     /// The same record for another pod or interface; what other writers added stays.
@@ -37,18 +45,22 @@ impl Record {
     }
 
     /// The most bytes that the record takes inside the stored object, where it is text inside a JSON string and
-    /// each of its 14 quotes is escaped: 55 bytes, the address, and the values of its members.
+    /// each of its quotes is escaped: 55 bytes, 14 more with a node, the address, and the values of its members.
     #[must_use]
     pub fn size(&self, family: Family) -> usize {
         let interface = self.interface.as_ref().map_or(0, |interface| interface.len());
         // A member costs no more than twice its text: only quotes and backslashes are escaped.
         let rest = self.rest.as_ref().map_or(0, |rest| 2 * Value::Object((**rest).clone()).to_string().len());
-        FRAME + longest_address(family) + self.pod.len() + self.pod_uid.len() + interface + rest
+        let node = self.node.as_ref().map_or(0, |node| NODE_FRAME + node.len());
+        FRAME + longest_address(family) + self.pod.len() + self.pod_uid.len() + interface + node + rest
     }
 }
 
 /// `\"\":{\"pod\":\"\",\"podUid\":\"\",\"interface\":\"\"},`
 const FRAME: usize = 55;
+
+/// `,\"node\":\"\"`
+const NODE_FRAME: usize = 14;
 
 /// Bytes of the longest address of a family.
 fn longest_address(family: Family) -> usize {
@@ -65,6 +77,9 @@ impl Serialize for Record {
         map.serialize_entry("podUid", &*self.pod_uid)?;
         if let Some(interface) = &self.interface {
             map.serialize_entry("interface", &**interface)?;
+        }
+        if let Some(node) = &self.node {
+            map.serialize_entry("node", &**node)?;
         }
         for (key, value) in self.rest.iter().flat_map(|rest| rest.iter()) {
             map.serialize_entry(key, value)?;
@@ -95,6 +110,7 @@ impl<'de> Visitor<'de> for Members {
                 Key::Pod => record.pod = map.next_value::<Text>()?.0,
                 Key::PodUid => record.pod_uid = map.next_value::<Text>()?.0,
                 Key::Interface => record.interface = map.next_value::<Option<Text>>()?.map(|text| text.0),
+                Key::Node => record.node = map.next_value::<Option<Text>>()?.map(|text| text.0),
                 Key::Other(key) => {
                     record.rest.get_or_insert_default().insert(key, map.next_value()?);
                 }
@@ -129,6 +145,7 @@ enum Key {
     Pod,
     PodUid,
     Interface,
+    Node,
     Other(String),
 }
 
@@ -146,6 +163,7 @@ impl<'de> Deserialize<'de> for Key {
                     "pod" => Key::Pod,
                     "podUid" => Key::PodUid,
                     "interface" => Key::Interface,
+                    "node" => Key::Node,
                     other => Key::Other(other.to_owned()),
                 })
             }

@@ -8,8 +8,8 @@ use crate::net::{Address, Range};
 /// How many records one pool may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cap {
-    /// `SPIDERPOOL_IPPOOL_MAX_ALLOCATED_IPS`
-    pub records: usize,
+    /// `SPIDERPOOL_IPPOOL_MAX_ALLOCATED_IPS`; without it the bytes alone count.
+    pub records: Option<usize>,
     /// Bytes of the records inside the stored object.
     pub bytes: usize,
 }
@@ -18,11 +18,11 @@ impl Default for Cap {
     /// What one object can hold: etcd takes requests of 1.5 MiB (1,572,864 bytes), and 128 KiB of them are left to
     /// the rest of the pool, so 1,441,792 bytes are for records.
     ///
-    /// A record takes 55 bytes, its address (at most 15 or 39), the pod's UID (36), the interface (4: `net8`) and
-    /// `namespace/name`; where both are as long as DNS labels get (63 and 63), that is 237 bytes with an IPv4
-    /// address and 261 with an IPv6 one. 1,441,792 / 261 = 5,524, rounded down to 5,500.
+    /// A record takes 69 bytes, its address (at most 15 or 39), the pod's UID (36), the interface (4: `net8`), the
+    /// node and `namespace/name`; where all three are as long as DNS labels get (63 each), that is 314 bytes with an
+    /// IPv4 address and 338 with an IPv6 one: at least 4,591 or 4,265 records.
     fn default() -> Self {
-        Self { records: 5_500, bytes: 1_441_792 }
+        Self { records: None, bytes: 1_441_792 }
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Stock {
 impl Stock {
     /// Counts up to `most` demands, each with a record of at most `record` bytes.
     pub(super) fn of(pool: &Pool, ledger: &Ledger, cap: Cap, record: usize, most: usize) -> Self {
-        let by_records = cap.records.saturating_sub(ledger.len());
+        let by_records = cap.records.map_or(usize::MAX, |most| most.saturating_sub(ledger.len()));
         let by_bytes = cap.bytes.saturating_sub(ledger.bytes()) / record.max(1);
         let room = by_records.min(by_bytes);
         let wanted = room.min(most);

@@ -21,8 +21,10 @@ fn sticky(name: &str, uid: &str) -> Intent {
 
 #[test]
 fn a_pod_gets_the_addresses_that_are_recorded_for_it() {
-    let cluster = cluster()
-        .records("b", json!({"172.16.2.7": {"pod": "team/p", "podUid": "uid-p", "interface": "net1"}}));
+    let cluster = cluster().records(
+        "b",
+        json!({"172.16.2.7": {"pod": "team/p", "podUid": "uid-p", "interface": "net1", "node": "n1"}}),
+    );
     let plan = cluster.plan(&[pod("p").rail(&["a", "b"]).rail(&["a", "b"])]);
     assert_eq!(all_said(&plan), ["net1=172.16.2.7/24@b net2=172.16.1.1/24@a"]);
     // What is recorded already is not written again.
@@ -59,7 +61,10 @@ fn a_record_without_interface_belongs_to_the_first_interface_that_uses_the_pool(
     let rewritten = &plan.changes["b"][1];
     assert_eq!(
         (serde_json::to_value(&rewritten.record).unwrap(), rewritten.rewrite),
-        (json!({"pod": "team/p", "podUid": "uid-p", "interface": "net2", "note": "kept"}), true)
+        (
+            json!({"pod": "team/p", "podUid": "uid-p", "interface": "net2", "node": "n1", "note": "kept"}),
+            true
+        )
     );
 }
 

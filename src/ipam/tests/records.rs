@@ -9,10 +9,10 @@ fn parse(text: &str) -> Result<Ledger, String> {
 
 #[test]
 fn records_of_other_writers_survive_a_rewrite() {
-    let text = r#"{"172.16.0.10":{"pod":"ns/b","podUid":"u2"},"172.16.0.9":{"pod":"ns/a","podUid":"u1","interface":"net1","since":{"x":[1,"\""]}},"fd00::1":{"pod":"","podUid":"","interface":null}}"#;
+    let text = r#"{"172.16.0.10":{"pod":"ns/b","podUid":"u2"},"172.16.0.9":{"pod":"ns/a","podUid":"u1","interface":"net1","since":{"x":[1,"\""]},"node":"n1"},"fd00::1":{"pod":"","podUid":"","interface":null,"node":null}}"#;
     assert_eq!(
         parse(text).unwrap().write().unwrap().unwrap(),
-        r#"{"172.16.0.9":{"pod":"ns/a","podUid":"u1","interface":"net1","since":{"x":[1,"\""]}},"172.16.0.10":{"pod":"ns/b","podUid":"u2"},"fd00::1":{"pod":"","podUid":""}}"#
+        r#"{"172.16.0.9":{"pod":"ns/a","podUid":"u1","interface":"net1","node":"n1","since":{"x":[1,"\""]}},"172.16.0.10":{"pod":"ns/b","podUid":"u2"},"fd00::1":{"pod":"","podUid":""}}"#
     );
 }
 
@@ -78,14 +78,24 @@ fn the_cap_is_what_one_object_holds() {
     let uid = "8f0f2f7e-5b57-4d39-9d1b-0f8f7a3e2a10";
     let record = Record::new(format!("{label}/{label}").into(), uid.into(), "net8".into());
     assert_eq!((record.size(Family::V4), record.size(Family::V6)), (237, 261));
+    let record = record.on(&label);
+    assert_eq!((record.size(Family::V4), record.size(Family::V6)), (314, 338));
     let Cap { records, bytes } = Cap::default();
-    assert!(records * 261 <= bytes && bytes + 128 * 1024 <= 1_572_864);
+    assert_eq!((records, bytes / 314, bytes / 338), (None, 4_591, 4_265));
+    assert!(bytes + 128 * 1024 <= 1_572_864);
 }
 
 fn record() -> impl Strategy<Value = (Address, Record)> {
     let text = || "[a-z0-9/-]{0,20}";
-    (any::<u8>(), any::<bool>(), text(), text(), proptest::option::of("net[1-8]")).prop_map(
-        |(value, v4, pod, uid, interface)| {
+    (
+        any::<u8>(),
+        any::<bool>(),
+        text(),
+        text(),
+        proptest::option::of("net[1-8]"),
+        proptest::option::of("n[1-9.]{0,9}"),
+    )
+        .prop_map(|(value, v4, pod, uid, interface, node)| {
             let family = if v4 { Family::V4 } else { Family::V6 };
             let mut json = json!({"pod": pod, "podUid": uid});
             if let Some(interface) = interface {
@@ -93,9 +103,11 @@ fn record() -> impl Strategy<Value = (Address, Record)> {
             } else {
                 json["other"] = json!({"\"": [value]});
             }
+            if let Some(node) = node {
+                json["node"] = node.into();
+            }
             (Address::new(family, value.into()).unwrap(), serde_json::from_value(json).unwrap())
-        },
-    )
+        })
 }
 
 proptest! {
