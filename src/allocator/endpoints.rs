@@ -44,6 +44,12 @@ impl EndpointFacts {
             details: status.current.ips.clone(),
         }
     }
+
+    /// Whether it may have been written without an owner, for a name that can come back.
+    #[must_use]
+    pub fn outlives_its_pod(&self) -> bool {
+        matches!(&*self.owner_kind, "StatefulSet" | "VirtualMachineInstance")
+    }
 }
 
 /// Writes the endpoint of a pod. Creating it decides a race between two writers; an endpoint of an earlier pod of

@@ -16,6 +16,12 @@ pub struct Settings {
     pub enable_ipv6: bool,
     /// `enableSpiderSubnet`
     pub enable_spider_subnet: bool,
+    /// `enableStatefulSet`: pods of a `StatefulSet` keep their addresses by ordinal.
+    pub enable_stateful_set: bool,
+    /// `enableKubevirtStaticIP`: pods of a virtual machine keep the machine's addresses.
+    pub enable_kubevirt_static_ip: bool,
+    /// `enableCleanOutdatedEndpoint`: endpoints that no pool knows of are deleted.
+    pub clean_outdated_endpoints: bool,
     /// `enableValidatingResourcesDeletedWebhook`: deleting a pool or subnet in use is refused.
     pub refuse_delete_in_use: bool,
     /// `admission.strict`: deprecated spellings are refused instead of mended.
@@ -68,6 +74,9 @@ impl Default for Settings {
             enable_ipv4: true,
             enable_ipv6: true,
             enable_spider_subnet: true,
+            enable_stateful_set: true,
+            enable_kubevirt_static_ip: true,
+            clean_outdated_endpoints: false,
             refuse_delete_in_use: false,
             strict: false,
             failure_policy: FailurePolicy::Fail,

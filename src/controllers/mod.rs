@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use crate::sources::cluster::Feed;
 use crate::telemetry::metrics::Metrics;
 
+pub use allocation::{AllocationOptions, Collection};
 use certificates::CertificateSecret;
 pub use error::ControllerError;
 pub use registration::Registrar;
@@ -44,6 +45,8 @@ pub struct Leader {
     pub name: String,
     /// Name of the `ConfigMap`.
     pub config_map: String,
+    /// How addresses are allocated.
+    pub allocation: AllocationOptions,
     /// The catalog and its changes.
     pub feed: Feed,
     /// Where work is counted.

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::selector::Labels;
 use crate::api::AllocationDetail;
+use crate::api::settings::Settings;
 use crate::catalog::ObjectKey;
 use crate::net::Address;
 
@@ -98,6 +99,17 @@ pub struct Attachment {
     pub resource: Option<String>,
     /// Addresses of the physical function, where it is known: at attach time, from the device that was given.
     pub master: Option<Vec<Address>>,
+}
+
+impl Stickiness {
+    /// As the configuration says.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            stateful_sets: settings.enable_stateful_set,
+            virtual_machines: settings.enable_kubevirt_static_ip,
+        }
+    }
 }
 
 impl Holder {

@@ -21,11 +21,8 @@ enum Form {
 
 /// Keys that belong to components of later versions. They are accepted with the type they will have; a value
 /// other than those listed here, which the known charts write, earns the advice that it has no effect.
-const DORMANT: [(&str, Form, &[&str]); 17] = [
+const DORMANT: [(&str, Form, &[&str]); 14] = [
     ("ipamUnixSocketPath", Form::Text, &[r#""/var/run/spidernet/spiderpool.sock""#]),
-    ("enableStatefulSet", Form::Bool, &["true"]),
-    ("enableKubevirtStaticIP", Form::Bool, &["true"]),
-    ("enableCleanOutdatedEndpoint", Form::Bool, &["false"]),
     ("enableAutoPoolForApplication", Form::Bool, &["true"]),
     ("enableIPConflictDetection", Form::Bool, &["false"]),
     ("enableGatewayDetection", Form::Bool, &["false"]),
@@ -69,6 +66,10 @@ fn read(reader: &mut Reader<'_>, defaults: &Settings) -> Settings {
         enable_ipv4: reader.bool("enableIPv4", defaults.enable_ipv4),
         enable_ipv6: reader.bool("enableIPv6", defaults.enable_ipv6),
         enable_spider_subnet: reader.bool("enableSpiderSubnet", defaults.enable_spider_subnet),
+        enable_stateful_set: reader.bool("enableStatefulSet", defaults.enable_stateful_set),
+        enable_kubevirt_static_ip: reader.bool("enableKubevirtStaticIP", defaults.enable_kubevirt_static_ip),
+        clean_outdated_endpoints: reader
+            .bool("enableCleanOutdatedEndpoint", defaults.clean_outdated_endpoints),
         refuse_delete_in_use: reader
             .bool("enableValidatingResourcesDeletedWebhook", defaults.refuse_delete_in_use),
         strict: reader.bool("admission.strict", defaults.strict),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::Uri;
 use clap::Args;
 
+use super::allocation::AllocationArgs;
 use crate::cli::input::Logging;
 use crate::controllers::certificates::Lifetimes;
 use crate::controllers::leader::Timing;
@@ -38,6 +39,8 @@ pub(crate) struct ControllerArgs {
     pub(crate) endpoints: EndpointArgs,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
+    #[command(flatten)]
+    pub(crate) allocation: AllocationArgs,
     #[command(flatten)]
     pub(crate) election: ElectionArgs,
     /// How long requests are still served after SIGTERM, while the cluster forgets this replica

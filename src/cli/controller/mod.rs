@@ -1,6 +1,7 @@
 //! `railweave controller`: admission in a cluster, and the leader's loops. `args` says what can be set,
 //! `process` puts the parts together.
 
+mod allocation;
 mod args;
 mod process;
 

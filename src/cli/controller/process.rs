@@ -84,6 +84,7 @@ pub(super) async fn run(args: ControllerArgs) -> Result<(), ProcessError> {
         watch_nodes,
         endpoints,
         tls,
+        allocation,
         election,
         drain_seconds,
         logging: _,
@@ -117,7 +118,8 @@ pub(super) async fn run(args: ControllerArgs) -> Result<(), ProcessError> {
     .await?;
     let recorder =
         Recorder::new(client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance: None });
-    let leader = Leader { client, namespace, name, config_map, feed, metrics, recorder };
+    let allocation = allocation.options();
+    let leader = Leader { client, namespace, name, config_map, allocation, feed, metrics, recorder };
     let certificates = keep_certificates(&leader, certificate, &endpoints, &tls, &mut tasks);
     let registrar = Registrar {
         endpoint: endpoint(&leader, &endpoints),

@@ -3,6 +3,7 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 
 use crate::allocator::EndpointFacts;
+use crate::ipam::Stickiness;
 
 /// What lets a name keep its addresses without a pod.
 pub(super) enum Keeper {
@@ -14,14 +15,21 @@ pub(super) enum Keeper {
 
 impl Keeper {
     /// The keeper of the holder of an endpoint, if it has one.
-    pub(super) fn of(endpoint: &EndpointFacts, namespace: &str, holder: &str) -> Option<Self> {
+    pub(super) fn of(
+        endpoint: &EndpointFacts,
+        namespace: &str,
+        holder: &str,
+        stickiness: Stickiness,
+    ) -> Option<Self> {
         let (namespace, name) = (namespace.to_owned(), endpoint.owner_name.clone());
         match &*endpoint.owner_kind {
-            "StatefulSet" => {
+            "StatefulSet" if stickiness.stateful_sets => {
                 let ordinal = holder.strip_prefix(&*name)?.strip_prefix('-')?.parse().ok()?;
                 Some(Self::StatefulSet { namespace, name, ordinal })
             }
-            "VirtualMachineInstance" => Some(Self::VirtualMachine { namespace, name }),
+            "VirtualMachineInstance" if stickiness.virtual_machines => {
+                Some(Self::VirtualMachine { namespace, name })
+            }
             _ => None,
         }
     }
@@ -59,14 +67,16 @@ mod tests {
 
     #[test]
     fn pods_of_stateful_sets_and_virtual_machines_have_a_keeper() {
-        let keeper = |kind: &str, owner: &str, holder: &str| {
+        let keeps = Stickiness { stateful_sets: true, virtual_machines: true };
+        let keeper_while = |stickiness: Stickiness, kind: &str, owner: &str, holder: &str| {
             let endpoint = EndpointFacts {
                 owner_kind: kind.to_owned(),
                 owner_name: owner.to_owned(),
                 ..EndpointFacts::default()
             };
-            Keeper::of(&endpoint, "team", holder)
+            Keeper::of(&endpoint, "team", holder, stickiness)
         };
+        let keeper = |kind: &str, owner: &str, holder: &str| keeper_while(keeps, kind, owner, holder);
         assert!(matches!(
             keeper("StatefulSet", "db", "db-12"),
             Some(Keeper::StatefulSet { ordinal: 12, .. })
@@ -75,5 +85,9 @@ mod tests {
         assert!(keeper("StatefulSet", "db", "other-1").is_none());
         assert!(matches!(keeper("VirtualMachineInstance", "vm", "vm"), Some(Keeper::VirtualMachine { .. })));
         assert!(keeper("Deployment", "train", "train-x").is_none());
+        let sets_do_not = Stickiness { stateful_sets: false, ..keeps };
+        assert!(keeper_while(sets_do_not, "StatefulSet", "db", "db-12").is_none());
+        let machines_do_not = Stickiness { virtual_machines: false, ..keeps };
+        assert!(keeper_while(machines_do_not, "VirtualMachineInstance", "vm", "vm").is_none());
     }
 }

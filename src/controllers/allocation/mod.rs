@@ -8,6 +8,8 @@
 
 mod keeper;
 mod mirror;
+mod options;
+mod outdated;
 mod release;
 mod waiting;
 mod world;
@@ -21,6 +23,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
+pub use self::options::{AllocationOptions, Collection};
+use self::outdated::Outdated;
 use self::release::{Proof, Releases};
 use self::waiting::{Waiting, tell};
 use self::world::{News, Seen, Watches, World};
@@ -28,7 +32,7 @@ use super::supervise::timed;
 use super::{ControllerError, Leader};
 use crate::allocator::{Delivered, Edit, PodFacts, deliver};
 use crate::catalog::Catalog;
-use crate::ipam::{self, Allocation, BatchPlan, Cap, Failure, Families, Inputs, Intent, Outcome, Stickiness};
+use crate::ipam::{self, Allocation, BatchPlan, Failure, Families, Inputs, Intent, Outcome, Stickiness};
 use crate::sources::describe;
 
 /// Pods that are bound within this time are one batch.
@@ -44,6 +48,7 @@ struct Work<'a> {
     world: World,
     waiting: Waiting,
     releases: Releases,
+    outdated: Outdated,
     /// Allocations whose records are written and whose endpoints are not.
     undelivered: VecDeque<(Intent, Allocation)>,
     deliveries: JoinSet<(Intent, Result<Delivered, kube::Error>)>,
@@ -57,7 +62,8 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
         leader,
         world: World::new(leader),
         waiting: Waiting::default(),
-        releases: Releases::default(),
+        releases: Releases::new(leader.allocation.collection.clone()),
+        outdated: Outdated::default(),
         undelivered: VecDeque::new(),
         deliveries: JoinSet::new(),
         proofs: JoinSet::new(),
@@ -137,7 +143,8 @@ impl Work<'_> {
         if pod.finished {
             self.releases.suspect(&pod.uid, Some(pod.node.clone()));
         }
-        let holder = ipam::Holder::of(&pod.namespace, &pod.name, pod.owner.as_ref(), STICKINESS);
+        let stickiness = Stickiness::of(&self.leader.feed.catalog.load().settings);
+        let holder = ipam::Holder::of(&pod.namespace, &pod.name, pod.owner.as_ref(), stickiness);
         let served = self.world.endpoints.get(&holder.key).is_some_and(|known| known.uid == *uid);
         if pod.needs_addresses() && !served {
             self.waiting.add(&pod.uid);
@@ -149,7 +156,12 @@ impl Work<'_> {
     /// Plans and writes once for all that wait, takes back what is proven to be free, and has endpoints written.
     async fn step(&mut self) -> Result<(), ControllerError> {
         let catalog = self.catalog();
-        self.releases.look(&self.world, &self.leader.client, &mut self.proofs);
+        let stickiness = Stickiness::of(&catalog.settings);
+        self.releases.look(&self.world, stickiness, &self.leader.client, &mut self.proofs);
+        if catalog.settings.clean_outdated_endpoints && self.leader.allocation.collection.enabled {
+            let collection = &self.leader.allocation.collection;
+            self.outdated.look(&self.world, collection, stickiness, &self.leader.client);
+        }
         let intents = self.intents(&catalog).await;
         let plan = self.plan(&catalog, &intents);
         let mut edits = self.releases.take();
@@ -215,7 +227,7 @@ impl Work<'_> {
         let families = Families { v4: catalog.settings.enable_ipv4, v6: catalog.settings.enable_ipv6 };
         let quarantine = self.releases.quarantine();
         let (ledgers, nodes) = (self.world.books.ledgers(), self.world.facts.all());
-        let inputs = Inputs { pools, ledgers, nodes, quarantine, families, cap: Cap::default() };
+        let inputs = Inputs { pools, ledgers, nodes, quarantine, families, cap: self.leader.allocation.cap };
         ipam::plan(&inputs, intents)
     }
 
@@ -277,9 +289,6 @@ impl Work<'_> {
         metrics.ipam_suspects.set(count(self.releases.suspects()));
     }
 }
-
-/// Which pods keep their addresses.
-const STICKINESS: Stickiness = Stickiness { stateful_sets: true, virtual_machines: true };
 
 /// Edits by pool.
 type Edits = BTreeMap<Arc<str>, Vec<Edit>>;

@@ -18,10 +18,11 @@ use tracing::warn;
 
 use super::Edits;
 use super::keeper::Keeper;
+use super::options::Collection;
 use super::world::World;
 use crate::allocator::{Edit, EndpointFacts};
 use crate::api::SpiderEndpoint;
-use crate::ipam::{Held, Ledger, Quarantine};
+use crate::ipam::{Held, Ledger, Quarantine, Stickiness};
 use crate::net::Address;
 use crate::sources::describe;
 
@@ -29,16 +30,12 @@ use crate::sources::describe;
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 /// Between looks at a pod that still has its addresses, or whose node does not answer.
 const LATER: Duration = Duration::from_secs(30);
-/// Between looks at all records, for those that no event led to.
-const SWEEP: Duration = Duration::from_mins(1);
 /// How long a released address is handed out only when there is no other.
 const QUARANTINE: Duration = Duration::from_secs(30);
-/// Pods asked about at a time.
-const PROOFS: usize = 32;
 
 /// What is on its way back.
-#[derive(Default)]
 pub(super) struct Releases {
+    collection: Collection,
     suspects: HashMap<Arc<str>, Suspect>,
     /// Addresses that are free, and whose they were.
     proven: Vec<(Held, Arc<str>)>,
@@ -80,14 +77,32 @@ struct Question {
     /// `namespace/name` in the records.
     holder: Arc<str>,
     held: Vec<Held>,
+    /// Where the pod ran, as its endpoint or its records say.
     node: Option<String>,
+    /// Whether the pod is still there as an object.
+    ended: bool,
     endpoint: Option<EndpointFacts>,
+    keeper: Option<Keeper>,
 }
 
 impl Releases {
+    pub(super) fn new(collection: Collection) -> Self {
+        Self {
+            collection,
+            suspects: HashMap::new(),
+            proven: Vec::new(),
+            quarantine: Quarantine::new(),
+            quarantined: VecDeque::new(),
+            swept: None,
+        }
+    }
+
     /// A pod is gone or has ended.
     pub(super) fn suspect(&mut self, uid: &Arc<str>, node: Option<String>) {
-        let due = Instant::now() + SECOND_LOOK;
+        if !self.collection.enabled {
+            return;
+        }
+        let due = Instant::now() + SECOND_LOOK + self.collection.grace;
         let suspect =
             self.suspects.entry(uid.clone()).or_insert(Suspect { due, node: None, asking: false, looks: 0 });
         if node.is_some() {
@@ -104,32 +119,31 @@ impl Releases {
         self.proven.extend(held.iter().map(|held| (held.clone(), uid.clone())));
     }
 
-    /// Looks at suspects that are due, and at everything once a minute.
-    pub(super) fn look(&mut self, world: &World, client: &Client, proofs: &mut JoinSet<Proof>) {
+    /// Looks at suspects that are due, and at everything once in each interval.
+    pub(super) fn look(
+        &mut self,
+        world: &World,
+        stickiness: Stickiness,
+        client: &Client,
+        proofs: &mut JoinSet<Proof>,
+    ) {
         let now = Instant::now();
-        if self.swept.is_none_or(|swept| swept + SWEEP <= now) {
+        if self.swept.is_none_or(|swept| swept + self.collection.interval <= now) {
             self.swept = Some(now);
             self.sweep(world);
         }
-        while let Some((until, pool, address)) = self.quarantined.front()
-            && *until <= now
-        {
-            if let Some(addresses) = self.quarantine.get_mut(&**pool) {
-                addresses.remove(address);
-            }
-            self.quarantined.pop_front();
-        }
+        self.end_quarantines(now);
         let mut cleared = Vec::new();
         for (uid, suspect) in &mut self.suspects {
-            if suspect.asking || suspect.due > now || proofs.len() >= PROOFS {
+            if suspect.asking || suspect.due > now || proofs.len() >= self.collection.questions {
                 continue;
             }
-            let Some(question) = Question::about(uid, world) else {
+            let Some(question) = Question::about(uid, world, stickiness) else {
                 cleared.push(uid.clone());
                 continue;
             };
-            let node = suspect.node.as_deref().or(question.node.as_deref());
-            if node.and_then(|node| world.nodes.get(node)).is_some_and(|node| !node.ready) {
+            let node = world.report_of(suspect.node.as_deref().or(question.node.as_deref()));
+            if self.collection.waits(node, question.ended, question.keeper.is_some()) {
                 suspect.put_off(now);
                 continue;
             }
@@ -139,6 +153,17 @@ impl Releases {
         }
         for uid in cleared {
             self.suspects.remove(&uid);
+        }
+    }
+
+    fn end_quarantines(&mut self, now: Instant) {
+        while let Some((until, pool, address)) = self.quarantined.front()
+            && *until <= now
+        {
+            if let Some(addresses) = self.quarantine.get_mut(&**pool) {
+                addresses.remove(address);
+            }
+            self.quarantined.pop_front();
         }
     }
 
@@ -216,7 +241,7 @@ impl Releases {
             return Some(Instant::now());
         }
         let looks = self.suspects.values().filter(|suspect| !suspect.asking).map(|suspect| suspect.due);
-        looks.chain(self.swept.map(|swept| swept + SWEEP)).min()
+        looks.chain(self.swept.map(|swept| swept + self.collection.interval)).min()
     }
 }
 
@@ -235,7 +260,7 @@ fn lives(world: &World, uid: &str) -> bool {
 
 impl Question {
     /// None if the pod lives, or has no records.
-    fn about(uid: &Arc<str>, world: &World) -> Option<Self> {
+    fn about(uid: &Arc<str>, world: &World, stickiness: Stickiness) -> Option<Self> {
         let ledgers = world.books.ledgers();
         let held = ledgers.of_uid(uid).to_vec();
         let record = ledgers.record(held.first()?)?;
@@ -243,8 +268,18 @@ impl Question {
             return None;
         }
         let endpoint = world.endpoints.get(&record.pod).filter(|endpoint| *endpoint.uid == **uid).cloned();
-        let node = endpoint.as_ref().map(|endpoint| endpoint.node.clone());
-        Some(Self { uid: uid.clone(), holder: record.pod.clone(), held, node, endpoint })
+        let (namespace, name) = record.pod.split_once('/').unwrap_or_default();
+        let keeper = endpoint.as_ref().and_then(|endpoint| Keeper::of(endpoint, namespace, name, stickiness));
+        let told = endpoint.as_ref().map(|endpoint| endpoint.node.clone());
+        Some(Self {
+            uid: uid.clone(),
+            holder: record.pod.clone(),
+            node: told.or_else(|| record.node.as_deref().map(str::to_owned)),
+            ended: world.pods.get(uid).is_some(),
+            held,
+            endpoint,
+            keeper,
+        })
     }
 
     async fn ask(self, client: &Client) -> Proof {
@@ -263,19 +298,22 @@ impl Question {
     async fn verdict(&self, client: &Client) -> Result<bool, kube::Error> {
         let (namespace, name) = self.holder.split_once('/').unwrap_or_default();
         let pod = Api::<Pod>::namespaced(client.clone(), namespace).get_opt(name).await?;
-        let keeper = self.endpoint.as_ref().and_then(|endpoint| Keeper::of(endpoint, namespace, name));
         if let Some(pod) = pod {
             let same = pod.metadata.uid.as_deref() == Some(&*self.uid);
             let phase = pod.status.and_then(|status| status.phase).unwrap_or_default();
             let finished = matches!(&*phase, "Succeeded" | "Failed");
-            // The successor of a pod that keeps its addresses takes them over.
-            if (same && !finished) || (!same && keeper.is_some()) {
-                return Ok(true);
+            // The successor of a pod that keeps its addresses takes them over; any other replaces the endpoint.
+            if !same || !finished {
+                return Ok(same || self.keeper.is_some());
             }
         }
-        let Some(keeper) = keeper else { return Ok(false) };
-        if keeper.keeps(client).await? {
+        if let Some(keeper) = &self.keeper
+            && keeper.keeps(client).await?
+        {
             return Ok(true);
+        }
+        if !self.endpoint.as_ref().is_some_and(EndpointFacts::outlives_its_pod) {
+            return Ok(false);
         }
         // It has no owner that would take it along.
         let endpoints = Api::<SpiderEndpoint>::namespaced(client.clone(), namespace);

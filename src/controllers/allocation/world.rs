@@ -10,14 +10,15 @@ use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::STICKINESS;
 use super::mirror::Mirror;
+use super::options::NodeReport;
 use crate::allocator::{Books, EndpointFacts, PodFacts};
 use crate::api::{RailNode, SpiderEndpoint, SpiderReservedIP, keys};
 use crate::catalog::Catalog;
 use crate::controllers::{FIELD_MANAGER, Leader};
 use crate::ipam::{
     Attachment, DefaultNetwork, Failure, Holder, Intent, NamespaceView, NodeFacts, NodeView, Pools,
+    Stickiness,
 };
 use crate::net::{Range, RangeSet};
 use crate::sources::Backoff;
@@ -229,7 +230,8 @@ impl World {
             Ok(attachments) => attachments,
             Err(failure) => return Some(Err(failure)),
         };
-        let holder = Holder::of(&pod.namespace, &pod.name, pod.owner.as_ref(), STICKINESS);
+        let stickiness = Stickiness::of(&catalog.settings);
+        let holder = Holder::of(&pod.namespace, &pod.name, pod.owner.as_ref(), stickiness);
         let previous = self.endpoints.get(&holder.key).map(|endpoint| endpoint.details.clone());
         Some(Ok(Intent {
             name: pod.name.clone(),
@@ -253,6 +255,15 @@ impl World {
         let reserved = self.reserved.iter().fold(RangeSet::default(), |all, (_, ranges)| all.union(ranges));
         let pools = Pools::compile(catalog.peers.pools(), &catalog.peers.overlaps(), &reserved, release);
         self.compiled = Some((catalog.clone(), pools));
+    }
+
+    /// What is known of a node.
+    pub(super) fn report_of(&self, node: Option<&str>) -> NodeReport {
+        match node.and_then(|node| self.nodes.get(node)) {
+            None => NodeReport::Gone,
+            Some(node) if node.ready => NodeReport::Ready,
+            Some(_) => NodeReport::NotReady,
+        }
     }
 
     /// The pools as last compiled.

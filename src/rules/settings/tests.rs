@@ -58,6 +58,9 @@ fn every_key_is_read() {
 enableIPv4: false
 enableIPv6: true
 enableSpiderSubnet: false
+enableStatefulSet: false
+enableKubevirtStaticIP: false
+enableCleanOutdatedEndpoint: true
 enableValidatingResourcesDeletedWebhook: true
 admission: {strict: true, failurePolicy: Ignore}
 podResourceInject:
@@ -72,6 +75,9 @@ podResourceInject:
         enable_ipv4: false,
         enable_ipv6: true,
         enable_spider_subnet: false,
+        enable_stateful_set: false,
+        enable_kubevirt_static_ip: false,
+        clean_outdated_endpoints: true,
         refuse_delete_in_use: true,
         strict: true,
         failure_policy: FailurePolicy::Ignore,
