@@ -3,12 +3,14 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`netlink`] | links and addresses of the kernel, and a monitor of their changes |
+//! | [`netlink`] | links, virtual functions, addresses, routes, rules, neighbours of the kernel; a monitor of changes |
+//! | [`rdma`] | RDMA devices: list, move, rename, character devices, system mode |
 //! | [`sysfs`] | NICs by PCI address: ports, virtual functions, interfaces, RDMA devices |
 //! | [`wire`] | the REST API of the node agent: its types, and a client over the unix socket |
 
 #[cfg(test)]
 mod golden;
 pub mod netlink;
+pub mod rdma;
 pub mod sysfs;
 pub mod wire;

@@ -2,9 +2,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::codec::{Attributes, Message, u32_at};
+use super::codec::{Attributes, Message, NLM_F_CREATE, NLM_F_EXCL, u32_at};
 use super::{NetlinkError, Socket};
 
+const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
 /// Length of `struct ifaddrmsg`.
 const HEADER: usize = 8;
@@ -30,10 +32,35 @@ impl Socket {
     pub fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {
         self.ask(&list_addresses(), "list addresses", read)
     }
+
+    /// Gives an interface an address. One that it has already stays as it is.
+    pub fn add_address(&mut self, link: u32, address: IpNet) -> Result<(), NetlinkError> {
+        let doing = format_args!("add address {address} to link {link}");
+        match self.act(added(link, address), doing) {
+            Err(error) if error.is_present() => Ok(()),
+            added => added,
+        }
+    }
+
+    /// Takes an address from an interface; true if it had it.
+    pub fn delete_address(&mut self, link: u32, address: IpNet) -> Result<bool, NetlinkError> {
+        let doing = format_args!("delete address {address} from link {link}");
+        unless_absent(self.act(change(RTM_DELADDR, 0, link, address), doing))
+    }
 }
 
 pub(super) fn list_addresses() -> Message {
     Message::dump(RTM_GETADDR).raw(&[0; HEADER])
+}
+
+pub(super) fn added(link: u32, address: IpNet) -> Message {
+    change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address)
+}
+
+fn change(kind: u16, flags: u16, link: u32, address: IpNet) -> Message {
+    let local = octets(address.addr());
+    let header = [&[family(address.addr()), address.prefix_len(), 0, 0][..], &link.to_ne_bytes()].concat();
+    Message::act(kind, flags).raw(&header).bytes(IFA_LOCAL, &local).bytes(IFA_ADDRESS, &local)
 }
 
 pub(super) fn read(body: &[u8]) -> Option<InterfaceAddress> {
@@ -52,6 +79,28 @@ pub(super) fn read(body: &[u8]) -> Option<InterfaceAddress> {
     let address = IpNet::new(local.or(peer)?, prefix).ok()?;
     let temporary = flags & IFA_F_TEMPORARY != 0 && matches!(address, IpNet::V6(_));
     Some(InterfaceAddress { link, address, temporary })
+}
+
+/// `AF_INET`, `AF_INET6`
+pub(super) fn family(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 2 } else { 10 }
+}
+
+/// 4 or 16 bytes.
+pub(super) fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+/// Whether something was there to be deleted.
+pub(super) fn unless_absent(deleted: Result<(), NetlinkError>) -> Result<bool, NetlinkError> {
+    match deleted {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_absent() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The address in an attribute of 4 or 16 bytes.

@@ -4,6 +4,12 @@ const REQUEST: u16 = 0x1;
 const ACK: u16 = 0x4;
 /// `NLM_F_DUMP`
 const DUMP: u16 = 0x300;
+/// What is there is replaced.
+pub(super) const NLM_F_REPLACE: u16 = 0x100;
+/// What is there is an error (`EEXIST`).
+pub(super) const NLM_F_EXCL: u16 = 0x200;
+/// What is not there is made.
+pub(super) const NLM_F_CREATE: u16 = 0x400;
 /// Length of `struct nlmsghdr`.
 pub(super) const HEADER: usize = 16;
 /// `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER` are no part of an attribute's number.
@@ -127,12 +133,17 @@ pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 }
 
 /// Four bytes as a number; none past the end.
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes)
 }
 
+/// Eight bytes as a number; none past the end.
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..at + 8)?.try_into().ok().map(u64::from_ne_bytes)
+}
+
 /// A text up to the zero that ends it.
-pub(super) fn text(payload: &[u8]) -> String {
+pub(crate) fn text(payload: &[u8]) -> String {
     let end = payload.iter().position(|byte| *byte == 0).unwrap_or(payload.len());
     String::from_utf8_lossy(&payload[..end]).into_owned()
 }

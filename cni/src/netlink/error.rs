@@ -75,6 +75,15 @@ impl NetlinkError {
         matches!(self.errno(), Some(libc::ENODEV | libc::ENOENT | libc::ESRCH | libc::EADDRNOTAVAIL))
     }
 
+    /// The kernel has no such family (`EPROTONOSUPPORT`), or it or a driver does not know how (`EOPNOTSUPP`).
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        match self {
+            Self::Open { source, .. } => source.raw_os_error() == Some(libc::EPROTONOSUPPORT),
+            _ => self.errno() == Some(libc::EOPNOTSUPP),
+        }
+    }
+
     /// The object is there already: `EEXIST`.
     #[must_use]
     pub fn is_present(&self) -> bool {

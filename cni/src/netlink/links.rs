@@ -4,15 +4,17 @@ use crate::sysfs::LinkLayer;
 
 const RTM_GETLINK: u16 = 18;
 /// Length of `struct ifinfomsg`.
-const HEADER: usize = 16;
-const IFLA_ADDRESS: u16 = 1;
-const IFLA_IFNAME: u16 = 3;
-const IFLA_MTU: u16 = 4;
+pub(super) const HEADER: usize = 16;
+pub(super) const IFLA_ADDRESS: u16 = 1;
+pub(super) const IFLA_IFNAME: u16 = 3;
+pub(super) const IFLA_MTU: u16 = 4;
+pub(super) const IFLA_ALT_IFNAME: u16 = 53;
+const IFNAMSIZ: usize = 16;
 const IFLA_EXT_MASK: u16 = 29;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
 /// A list with counters of every virtual function can outgrow what the kernel can send.
 const RTEXT_FILTER_SKIP_STATS: u32 = 8;
-const IFF_UP: u32 = 1;
+pub(super) const IFF_UP: u32 = 1;
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,22 @@ impl Socket {
     pub fn links(&mut self) -> Result<Vec<Link>, NetlinkError> {
         self.ask(&list_links(), "list links", read)
     }
+}
+
+/// One link with what else `filter` (`RTEXT_FILTER_*`) asks for.
+pub(super) fn get(link: u32, filter: u32) -> Message {
+    Message::act(RTM_GETLINK, 0)
+        .raw(&super::change_links::header(link, 0, 0))
+        .u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS | filter)
+}
+
+pub(super) fn get_named(name: &str) -> Message {
+    // First names are short; another name is found by either attribute if it is short as well.
+    let attribute = if name.len() < IFNAMSIZ { IFLA_IFNAME } else { IFLA_ALT_IFNAME };
+    Message::act(RTM_GETLINK, 0)
+        .raw(&[0; HEADER])
+        .u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+        .text(attribute, name)
 }
 
 pub(super) fn list_links() -> Message {

@@ -1,4 +1,4 @@
-//! The kernel's view of links and addresses, by blocking netlink.
+//! Links, addresses, routes, rules and neighbours of the kernel, by blocking netlink.
 //!
 //! [`Socket`] speaks to the network namespace that it was opened in, wherever its thread goes afterwards. Operations are
 //! its methods, one file for each object of the kernel; [`Message`] and [`Attributes`] are the bytes. Replies are read
@@ -6,17 +6,27 @@
 //! [`Monitor`] tells that something changed, not what.
 
 mod addresses;
+mod change_links;
 mod codec;
 mod error;
 mod links;
 mod monitor;
+mod neighbours;
+mod routes;
+mod rules;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod virtual_functions;
 
 pub use addresses::InterfaceAddress;
 pub use codec::{Attributes, Message};
+pub(crate) use codec::{text, u32_at, u64_at};
 pub use error::{NetlinkError, Refusal};
 pub use links::Link;
 pub use monitor::Monitor;
+pub use neighbours::Neighbour;
+pub use routes::{MAIN_TABLE, Route};
+pub use rules::Rule;
 pub use socket::{Protocol, Socket};
+pub use virtual_functions::{VfLinkState, VfSetting, VirtualFunction, Vlan, VlanProtocol};

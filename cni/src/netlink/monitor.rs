@@ -1,5 +1,5 @@
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use netlink_sys::{Socket as RawSocket, SocketAddr, protocols};
 
@@ -49,6 +49,12 @@ impl Monitor {
 
 fn failed(source: io::Error) -> NetlinkError {
     NetlinkError::Socket { doing: "take notices of changed links".to_owned(), source }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
 }
 
 impl AsRawFd for Monitor {

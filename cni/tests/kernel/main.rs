@@ -4,6 +4,7 @@
 //! with the reason, where namespaces cannot be made or there is no `ip`.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod changes;
 mod links;
 mod namespace;
 
@@ -17,6 +18,15 @@ fn main() {
         trial("links::that_change_wake_the_monitor", links::that_change_wake_the_monitor),
         trial("links::belong_to_the_socket_s_namespace", links::belong_to_the_socket_s_namespace),
         trial("links::that_are_not_there_are_refused", links::that_are_not_there_are_refused),
+        trial("changes::of_links_show", changes::of_links_show),
+        trial(
+            "changes::that_move_a_link_rename_it_on_the_way",
+            changes::that_move_a_link_rename_it_on_the_way,
+        ),
+        trial("changes::of_addresses_are_idempotent", changes::of_addresses_are_idempotent),
+        trial("changes::of_routes_and_rules_are_idempotent", changes::of_routes_and_rules_are_idempotent),
+        trial("changes::of_neighbours_replace", changes::of_neighbours_replace),
+        trial("changes::of_virtual_functions_need_a_port", changes::of_virtual_functions_need_a_port),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }

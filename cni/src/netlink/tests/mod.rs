@@ -1,3 +1,5 @@
+mod changes;
+
 use super::codec::Message;
 use super::socket::Replies;
 use super::*;

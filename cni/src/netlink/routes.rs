@@ -1,0 +1,153 @@
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::addresses::{address, family, octets, unless_absent};
+use super::codec::{Attributes, Message, NLM_F_CREATE, NLM_F_REPLACE, u32_at};
+use super::{NetlinkError, Socket};
+
+const RTM_NEWROUTE: u16 = 24;
+const RTM_DELROUTE: u16 = 25;
+const RTM_GETROUTE: u16 = 26;
+/// Length of `struct rtmsg`.
+const HEADER: usize = 12;
+const RTA_DST: u16 = 1;
+const RTA_OIF: u16 = 4;
+const RTA_GATEWAY: u16 = 5;
+const RTA_PRIORITY: u16 = 6;
+const RTA_PREFSRC: u16 = 7;
+const RTA_TABLE: u16 = 15;
+const RTN_UNICAST: u8 = 1;
+const RT_SCOPE_UNIVERSE: u8 = 0;
+const RT_SCOPE_LINK: u8 = 253;
+const RTM_F_CLONED: u32 = 0x200;
+const RTNH_F_ONLINK: u32 = 4;
+
+/// The table that is asked when no rule says otherwise.
+pub const MAIN_TABLE: u32 = 254;
+
+/// A unicast route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Where to; a prefix of length 0 is the default route.
+    pub destination: IpNet,
+    /// The next hop, of the same family; none for what is on the link itself.
+    pub gateway: Option<IpAddr>,
+    /// Number of the interface. The kernel finds it by the gateway if it is none.
+    pub link: Option<u32>,
+    /// Which table it is in.
+    pub table: u32,
+    /// The sender's address of what this host itself sends.
+    pub source: Option<IpAddr>,
+    /// Lower is preferred. Of IPv6 routes, the kernel takes none for 1024.
+    pub metric: Option<u32>,
+    /// Who made it (`RTPROT_*`): 2 the kernel, 3 at boot, 4 an administrator; others are free to tag routes with.
+    pub protocol: u8,
+    /// The gateway answers on the link, though no route leads to it.
+    pub on_link: bool,
+}
+
+impl Route {
+    /// A route in the main table, on the link, made by an administrator.
+    #[must_use]
+    pub fn to(destination: IpNet) -> Self {
+        Self {
+            destination,
+            gateway: None,
+            link: None,
+            table: MAIN_TABLE,
+            source: None,
+            metric: None,
+            protocol: 4,
+            on_link: false,
+        }
+    }
+}
+
+impl Socket {
+    /// All unicast routes of the namespace, in all tables and of both families. Routes with several next hops are left
+    /// out.
+    pub fn routes(&mut self) -> Result<Vec<Route>, NetlinkError> {
+        self.ask(&list_routes(), "list routes", read)
+    }
+
+    /// Adds a route. One with the same destination, metric and table is replaced.
+    pub fn set_route(&mut self, route: &Route) -> Result<(), NetlinkError> {
+        let doing = format_args!("set the route to {} in table {}", route.destination, route.table);
+        self.act(set_route(route), doing)
+    }
+
+    /// Deletes a route; true if there was one.
+    pub fn delete_route(&mut self, route: &Route) -> Result<bool, NetlinkError> {
+        let doing = format_args!("delete the route to {} from table {}", route.destination, route.table);
+        unless_absent(self.act(change(RTM_DELROUTE, 0, route), doing))
+    }
+}
+
+pub(super) fn list_routes() -> Message {
+    Message::dump(RTM_GETROUTE).raw(&[0; HEADER])
+}
+
+pub(super) fn set_route(route: &Route) -> Message {
+    change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route)
+}
+
+fn change(kind: u16, flags: u16, route: &Route) -> Message {
+    let Route { destination, gateway, link, table, source, metric, protocol, on_link } = *route;
+    let scope =
+        if gateway.is_none() && destination.addr().is_ipv4() { RT_SCOPE_LINK } else { RT_SCOPE_UNIVERSE };
+    let hop_flags = if on_link { RTNH_F_ONLINK } else { 0 };
+    let fixed = [
+        family(destination.addr()),
+        destination.prefix_len(),
+        0, // length of a source prefix
+        0, // type of service
+        0, // the table is in its attribute, which has room for all of them
+        protocol,
+        scope,
+        RTN_UNICAST,
+    ];
+    let mut message = Message::act(kind, flags).raw(&fixed).raw(&hop_flags.to_ne_bytes());
+    if destination.prefix_len() > 0 {
+        message = message.bytes(RTA_DST, &octets(destination.network()));
+    }
+    for (attribute, address) in [(RTA_GATEWAY, gateway), (RTA_PREFSRC, source)] {
+        if let Some(address) = address {
+            message = message.bytes(attribute, &octets(address));
+        }
+    }
+    for (attribute, number) in [(RTA_OIF, link), (RTA_PRIORITY, metric), (RTA_TABLE, Some(table))] {
+        if let Some(number) = number {
+            message = message.u32(attribute, number);
+        }
+    }
+    message
+}
+
+pub(super) fn read(body: &[u8]) -> Option<Route> {
+    let [family, prefix, _, _, table, protocol, _, kind] = *body.get(..8)?.first_chunk()?;
+    let flags = u32_at(body, 8)?;
+    if kind != RTN_UNICAST || flags & RTM_F_CLONED != 0 {
+        return None;
+    }
+    let everything: IpAddr = if family == 2 { [0; 4].into() } else { [0; 16].into() };
+    let mut route = Route {
+        table: table.into(),
+        protocol,
+        on_link: flags & RTNH_F_ONLINK != 0,
+        ..Route::to(IpNet::new(everything, prefix).ok()?)
+    };
+    let mut has_hop = false;
+    for (number, payload) in Attributes::after(HEADER, body) {
+        match number {
+            RTA_DST => route.destination = IpNet::new(address(payload)?, prefix).ok()?,
+            RTA_GATEWAY => (route.gateway, has_hop) = (address(payload), true),
+            RTA_OIF => (route.link, has_hop) = (u32_at(payload, 0), true),
+            RTA_PRIORITY => route.metric = u32_at(payload, 0),
+            RTA_PREFSRC => route.source = address(payload),
+            RTA_TABLE => route.table = u32_at(payload, 0)?,
+            _ => {}
+        }
+    }
+    has_hop.then_some(route)
+}

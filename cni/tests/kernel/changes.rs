@@ -1,0 +1,162 @@
+//! What is changed shows in `ip`, and again in what is read; doing it twice is no error.
+
+use std::os::fd::AsFd as _;
+
+use railweave_cni::netlink::{Neighbour, Protocol, Route, Rule, Socket};
+
+use crate::namespace::{self, ip};
+
+/// A socket, and the number of a new link `rail0` that is on.
+fn rail() -> (Socket, u32) {
+    ip("link add rail0 type veth peer name wire");
+    ip("link set wire up");
+    let mut socket = Socket::open(Protocol::Route).unwrap();
+    let link = socket.link("rail0").unwrap().unwrap().index;
+    socket.set_up(link, true).unwrap();
+    (socket, link)
+}
+
+/// What `ip` prints, without spaces at the ends of lines.
+fn shown(arguments: &str) -> String {
+    let lines: Vec<String> = ip(arguments).lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+pub(crate) fn of_links_show() {
+    let (mut socket, link) = rail();
+    socket.set_mtu(link, 4200).unwrap();
+    socket.set_queue_length(link, 2000).unwrap();
+    socket.set_hardware_address(link, &[2, 0, 0, 0, 0, 0x2a]).unwrap();
+    let text = ip("link show rail0");
+    for part in ["mtu 4200", "qlen 2000", "link/ether 02:00:00:00:00:2a", ",UP"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let seen = socket.link_of(link).unwrap().unwrap();
+    assert_eq!((seen.name.as_str(), seen.up, seen.mtu), ("rail0", true, 4200));
+
+    ip("link property add dev rail0 altname enp134s0f0np0v10");
+    assert_eq!(socket.link("enp134s0f0np0v10").unwrap().unwrap().index, link);
+    socket.remove_other_name(link, "enp134s0f0np0v10").unwrap();
+    assert_eq!(socket.link("enp134s0f0np0v10").unwrap(), None);
+
+    socket.set_up(link, false).unwrap();
+    socket.rename(link, "net1").unwrap();
+    assert!(!socket.link("net1").unwrap().unwrap().up);
+    assert_eq!(socket.link("rail0").unwrap(), None);
+    socket.delete_link(link).unwrap();
+    assert_eq!(socket.link_of(link).unwrap(), None);
+    assert!(socket.set_mtu(link, 1500).unwrap_err().is_absent());
+}
+
+pub(crate) fn that_move_a_link_rename_it_on_the_way() {
+    let (mut socket, link) = rail();
+    let home = namespace::this();
+    namespace::enter().unwrap();
+    let pod = namespace::this();
+    // The name it comes with is taken there, and the one it gets is taken here.
+    ip("link add rail0 type veth peer name other");
+    let mut inside = Socket::open(Protocol::Route).unwrap();
+    namespace::back(&home);
+    ip("link add net1 type veth peer name other");
+
+    socket.move_and_rename(link, pod.as_fd(), "net1").unwrap();
+    assert_eq!(socket.link("rail0").unwrap(), None);
+    let moved = inside.link("net1").unwrap().unwrap();
+    assert!(!moved.up);
+    inside.rename(moved.index, "rail1").unwrap();
+    inside.move_link(moved.index, home.as_fd()).unwrap();
+    assert!(socket.link("rail1").unwrap().is_some());
+
+    let text = socket.move_link(4711, pod.as_fd()).unwrap_err().to_string();
+    assert_eq!(text, "failed to move link 4711 to another network namespace: No such device (os error 19)");
+}
+
+pub(crate) fn of_addresses_are_idempotent() {
+    let (mut socket, link) = rail();
+    for address in ["172.16.1.2/27", "fd00::2/64"] {
+        let address = address.parse().unwrap();
+        socket.add_address(link, address).unwrap();
+        socket.add_address(link, address).unwrap();
+        assert!(socket.addresses().unwrap().iter().any(|seen| seen.address == address && seen.link == link));
+        assert!(ip("address show dev rail0").contains(&address.to_string()));
+        assert!(socket.delete_address(link, address).unwrap());
+        assert!(!socket.delete_address(link, address).unwrap());
+    }
+}
+
+pub(crate) fn of_routes_and_rules_are_idempotent() {
+    let (mut socket, link) = rail();
+    for (address, gateway, everything, host, family) in [
+        ("172.16.1.2/27", "172.16.1.30", "0.0.0.0/0", "172.16.1.2/32", "-4"),
+        ("fd00::2/64", "fd00::fffe", "::/0", "fd00::2/128", "-6"),
+    ] {
+        socket.add_address(link, address.parse().unwrap()).unwrap();
+        let route = Route {
+            gateway: Some(gateway.parse().unwrap()),
+            link: Some(link),
+            table: 1000,
+            protocol: 84,
+            metric: Some(100),
+            ..Route::to(everything.parse().unwrap())
+        };
+        let rule = Rule { from: host.parse().unwrap(), to: None, table: 1000, priority: 1000, protocol: 84 };
+        for _ in 0..2 {
+            socket.set_route(&route).unwrap();
+            socket.add_rule(&rule).unwrap();
+        }
+        let listed = shown(&format!("{family} route show table 1000"));
+        assert!(
+            listed.starts_with(&format!("default via {gateway} dev rail0 proto 84 metric 100")),
+            "{listed}"
+        );
+        assert_eq!(listed.lines().count(), 1);
+        let from = host.split('/').next().unwrap();
+        let listed = shown(&format!("{family} rule show priority 1000"));
+        assert_eq!(listed, format!("1000:\tfrom {from} lookup 1000 proto 84"));
+
+        assert!(socket.routes().unwrap().contains(&route), "{:?}", socket.routes());
+        assert_eq!(socket.rules().unwrap().iter().filter(|seen| **seen == rule).count(), 1);
+        assert_eq!((socket.delete_rule(&rule).unwrap(), socket.delete_rule(&rule).unwrap()), (true, false));
+        assert_eq!(
+            (socket.delete_route(&route).unwrap(), socket.delete_route(&route).unwrap()),
+            (true, false)
+        );
+    }
+    let lost =
+        Route { gateway: Some("10.9.9.9".parse().unwrap()), ..Route::to("10.8.0.0/16".parse().unwrap()) };
+    let text = socket.set_route(&lost).unwrap_err().to_string();
+    assert!(text.starts_with("failed to set the route to 10.8.0.0/16 in table 254: "), "{text}");
+    assert!(text.contains("Nexthop has invalid gateway"), "the kernel's own reason: {text}");
+}
+
+pub(crate) fn of_neighbours_replace() {
+    let (mut socket, link) = rail();
+    for at in ["172.16.1.30", "fd00::fffe"] {
+        let address = at.parse().unwrap();
+        for last in [1, 2] {
+            let hardware = vec![2, 0, 0, 0, 0, last];
+            socket.set_neighbour(link, address, &hardware).unwrap();
+            let text = ip("neighbour show dev rail0");
+            assert!(text.contains(&format!("{at} lladdr 02:00:00:00:00:0{last} PERMANENT")), "{text}");
+            let wanted = Neighbour { link, address, hardware, permanent: true };
+            assert!(socket.neighbours().unwrap().contains(&wanted));
+        }
+        assert!(socket.delete_neighbour(link, address).unwrap());
+        assert!(!socket.delete_neighbour(link, address).unwrap());
+    }
+}
+
+/// The kernel of this machine has no ports with virtual functions; it says so in its own words.
+pub(crate) fn of_virtual_functions_need_a_port() {
+    use railweave_cni::netlink::VfSetting;
+    let (mut socket, link) = rail();
+    assert_eq!(socket.virtual_functions(link).unwrap(), []);
+    let error = socket.set_virtual_function(link, 0, VfSetting::Trust(true)).unwrap_err();
+    assert!(error.is_unsupported());
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "failed to set Trust(true) on virtual function 0 of link {link}: Operation not supported (os error 95)"
+        )
+    );
+}
