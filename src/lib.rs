@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`cli`] | one file for each verb: parses arguments, calls the layers below, prints |
 //! | [`admission`] | HTTPS: listener, certificates, routes, review envelope, webhook registration |
+//! | [`agent`] | the node agent: the REST API that CNI plugins call, allocation without the leader |
 //! | `controllers` | the leader's loops, one file each |
 //! | [`allocator`] | records and endpoints in the API server: mirrors and writes |
 //! | [`sources`] | objects in: from a cluster (watch) or from a directory |
@@ -22,6 +23,7 @@
 //! | [`api`] | custom resources, annotation keys, configuration |
 
 pub mod admission;
+pub mod agent;
 pub mod allocator;
 pub mod api;
 pub mod catalog;

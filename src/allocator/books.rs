@@ -43,6 +43,15 @@ pub enum Edit {
     Release(Address, Arc<str>),
 }
 
+/// What became of a round of writes.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// The pools that were written.
+    pub pools: BTreeSet<Arc<str>>,
+    /// Of the others, what was read again: their specs may be new as well.
+    pub reread: Vec<DynamicObject>,
+}
+
 /// Why a pool was not written.
 enum Unwritten {
     /// Somebody else wrote it, or it is not known how the write ended; what the pool says now must be read.
@@ -98,22 +107,22 @@ impl Books {
         self.versions.keys()
     }
 
-    /// Writes each pool once; returns those that were written. The others have been read again.
-    pub async fn write(&mut self, edits: &BTreeMap<Arc<str>, Vec<Edit>>) -> BTreeSet<Arc<str>> {
+    /// Writes each pool once. Those that were not written have been read again.
+    pub async fn write(&mut self, edits: &BTreeMap<Arc<str>, Vec<Edit>>) -> Written {
         let books = &*self;
         let mut writes = Vec::with_capacity(edits.len());
         for (pool, edits) in edits {
             writes.push(async move { (pool, books.write_pool(pool, edits).await) }.boxed());
         }
         let results: Vec<_> = futures::stream::iter(writes).buffer_unordered(CONCURRENCY).collect().await;
-        let mut written = BTreeSet::new();
+        let mut written = Written::default();
         for (pool, result) in results {
             match result {
                 Ok(version) => {
                     self.apply(pool, version, &edits[pool]);
-                    written.insert(pool.clone());
+                    written.pools.insert(pool.clone());
                 }
-                Err(Unwritten::Unknown) => self.refresh(pool).await,
+                Err(Unwritten::Unknown) => written.reread.extend(self.refresh(pool).await),
                 Err(Unwritten::Gone) => self.forget(pool),
                 Err(Unwritten::Unreadable) => {}
             }
@@ -177,12 +186,13 @@ impl Books {
     }
 
     /// Reads a pool as it is now. If that fails, the pool is unknown until its watch speaks or this is tried again.
-    async fn refresh(&mut self, pool: &Arc<str>) {
+    async fn refresh(&mut self, pool: &Arc<str>) -> Option<DynamicObject> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
         match api.get_opt(pool).await {
             Ok(Some(object)) => {
                 let version = object.resource_version().unwrap_or_default();
                 self.take(pool, version, object.data["status"]["allocatedIPs"].as_str());
+                return Some(object);
             }
             Ok(None) => self.forget(pool),
             Err(error) => {
@@ -190,6 +200,7 @@ impl Books {
                 self.versions.remove(pool);
             }
         }
+        None
     }
 
     fn take(&mut self, pool: &str, version: String, text: Option<&str>) {

@@ -84,6 +84,53 @@ pub async fn deliver(
     api.replace(intent.holder.endpoint(), &parameters, &endpoint).await.map(|_| Delivered::Written)
 }
 
+/// Adds what an interface was given to the endpoint of a pod that has one already: what it says of other interfaces
+/// stays, and of those in `replaced` it says what `details` say from now on.
+///
+/// Returns what the endpoint says then; none if it is not there, or is of another pod.
+pub async fn amend(
+    client: &Client,
+    intent: &Intent,
+    details: &[AllocationDetail],
+    replaced: &[&str],
+) -> Result<Option<SpiderEndpointStatus>, kube::Error> {
+    let api: Api<SpiderEndpoint> = Api::namespaced(client.clone(), &intent.namespace.name);
+    let name = intent.holder.endpoint();
+    loop {
+        let Some(mut endpoint) = api.get_opt(name).await? else { return Ok(None) };
+        let Some(status) = endpoint.status.as_mut().filter(|status| *status.current.uid == *intent.uid)
+        else {
+            return Ok(None);
+        };
+        let known = status.current.ips.clone();
+        merge(&mut status.current.ips, details, replaced);
+        if status.current.ips == known {
+            return Ok(endpoint.status);
+        }
+        match api.replace(name, &PostParams::default(), &endpoint).await {
+            Ok(written) => return Ok(written.status),
+            // Read once more: another writer was first.
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn merge(known: &mut Vec<AllocationDetail>, details: &[AllocationDetail], replaced: &[&str]) {
+    let addresses = |detail: &AllocationDetail| (detail.ipv4.clone(), detail.ipv6.clone());
+    for detail in details {
+        match known.iter_mut().find(|known| known.interface == detail.interface) {
+            Some(known) if replaced.contains(&&*detail.interface) => known.clone_from(detail),
+            Some(_) => {}
+            None => {
+                // Other writers leave interfaces unnamed.
+                known.retain(|known| !known.interface.is_empty() || addresses(known) != addresses(detail));
+                known.push(detail.clone());
+            }
+        }
+    }
+}
+
 fn endpoint(intent: &Intent, allocation: &Allocation) -> SpiderEndpoint {
     let mut endpoint = SpiderEndpoint::new(intent.holder.endpoint(), SpiderEndpointSpec {});
     endpoint.metadata.namespace = Some(intent.namespace.name.clone());
@@ -101,4 +148,27 @@ fn endpoint(intent: &Intent, allocation: &Allocation) -> SpiderEndpoint {
     }
     endpoint.status = Some(allocation.status(intent));
     endpoint
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(interface: &str, address: &str) -> AllocationDetail {
+        let (interface, ipv4) = (interface.to_owned(), Some(address.to_owned()));
+        AllocationDetail { interface, ipv4, ..AllocationDetail::default() }
+    }
+
+    #[test]
+    fn what_an_endpoint_says_of_an_interface_stays_unless_it_is_replaced() {
+        let mut known = vec![detail("net1", "10.0.0.1/24"), detail("", "10.0.0.2/24")];
+        let mine =
+            [detail("net1", "10.0.0.9/24"), detail("net2", "10.0.0.2/24"), detail("net3", "10.0.0.3/24")];
+        merge(&mut known, &mine, &[]);
+        let expected =
+            [detail("net1", "10.0.0.1/24"), detail("net2", "10.0.0.2/24"), detail("net3", "10.0.0.3/24")];
+        assert_eq!(known, expected);
+        merge(&mut known, &mine, &["net1"]);
+        assert_eq!(known[0], detail("net1", "10.0.0.9/24"));
+    }
 }

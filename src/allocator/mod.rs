@@ -9,6 +9,6 @@ mod books;
 mod endpoints;
 mod pods;
 
-pub use books::{Books, Edit};
-pub use endpoints::{Delivered, EndpointFacts, deliver};
+pub use books::{Books, Edit, Written};
+pub use endpoints::{Delivered, EndpointFacts, amend, deliver};
 pub use pods::PodFacts;

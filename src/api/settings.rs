@@ -28,6 +28,12 @@ pub struct Settings {
     pub strict: bool,
     /// `admission.failurePolicy` of the webhooks on pods.
     pub failure_policy: FailurePolicy,
+    /// `tuneSysctlConfig`: the agent sets what nodes of this size need.
+    pub tune_sysctls: bool,
+    /// `enableIPConflictDetection`: the plugin looks for another holder of an address.
+    pub detect_ip_conflicts: bool,
+    /// `enableGatewayDetection`: the plugin looks for the gateway.
+    pub detect_gateways: bool,
     /// `podResourceInject`
     pub inject: InjectSettings,
 }
@@ -80,6 +86,9 @@ impl Default for Settings {
             refuse_delete_in_use: false,
             strict: false,
             failure_policy: FailurePolicy::Fail,
+            tune_sysctls: true,
+            detect_ip_conflicts: false,
+            detect_gateways: false,
             inject: InjectSettings::default(),
         }
     }

@@ -31,7 +31,7 @@ pub(super) struct Manifests {
 enum What {
     /// Custom resource definitions of all kinds
     Crds,
-    /// Service account, roles and bindings of the controller
+    /// Service accounts, roles and bindings of controller and agent
     Rbac(Rbac),
     /// Webhook configurations and the final-state policies that the leader applies
     Registration(RegistrationArgs),
@@ -39,9 +39,12 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Rbac {
-    /// Name of the release's objects
+    /// Name of the controller's objects
     #[arg(long, value_name = "NAME", default_value = "spiderpool-controller", env = "RAILWEAVE_NAME")]
     name: String,
+    /// Name of the agent's objects
+    #[arg(long, value_name = "NAME", default_value = "spiderpool-agent")]
+    agent_name: String,
     /// Name of the `ConfigMap`
     #[arg(long, value_name = "NAME", default_value = "spiderpool-config", env = "RAILWEAVE_CONFIG_MAP")]
     config_map: String,
@@ -75,8 +78,9 @@ impl Manifests {
     pub(super) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         let text = match self.what {
             What::Crds => crds()?.into_iter().map(|manifest| manifest.yaml).collect(),
-            What::Rbac(Rbac { name, config_map, release }) => rbac(RbacOptions {
+            What::Rbac(Rbac { name, agent_name, config_map, release }) => rbac(RbacOptions {
                 name: &name,
+                agent: &agent_name,
                 namespace: &release.release_namespace,
                 config_map: &config_map,
             }),

@@ -3,6 +3,7 @@
 //! A verb decides nothing itself: it calls what the server calls, so that an answer at the prompt is the
 //! answer in the cluster. Read [`Cli`] first; [`Failure`] and [`Exit`] say how a run can end.
 
+mod agent;
 mod completions;
 mod console;
 mod controller;
@@ -19,12 +20,14 @@ mod judge;
 mod local;
 mod manifests;
 mod plan;
+mod process;
 mod render;
 mod report;
 mod review;
 mod serve;
 mod template;
 mod validate;
+mod variables;
 
 use std::process::ExitCode;
 
@@ -33,11 +36,11 @@ use clap::{Parser, Subcommand};
 use crate::telemetry::logging;
 
 pub use console::Console;
-pub use controller::ProcessError;
 pub use demo::ClientError;
 pub use docs::markdown;
 pub use explain::ClusterError;
 pub use failure::{Exit, Failure};
+pub use process::ProcessError;
 
 /// RDMA rails for pods on Kubernetes AI clusters: one annotation, all rails or none
 #[derive(Debug, Parser)]
@@ -66,6 +69,7 @@ enum Verb {
     Manifests(manifests::Manifests),
     Plan(plan::Plan),
     Controller(Box<controller::ControllerArgs>),
+    Agent(Box<agent::AgentArgs>),
     Completions(completions::Completions),
     #[command(hide = true)]
     Docs(docs::Docs),
@@ -77,6 +81,7 @@ impl Cli {
         match &self.verb {
             Verb::Serve(verb) => Ok(logging::init(verb.logging.format, &verb.logging.filter)?),
             Verb::Controller(verb) => Ok(logging::init(verb.logging.format, &verb.logging.filter)?),
+            Verb::Agent(verb) => Ok(logging::init(verb.logging.format, &verb.logging.filter)?),
             _ => Ok(()),
         }
     }
@@ -128,6 +133,7 @@ impl Verb {
             Self::Manifests(verb) => verb.run(console),
             Self::Plan(verb) => verb.run(console),
             Self::Controller(verb) => verb.run(),
+            Self::Agent(verb) => verb.run(),
             Self::Completions(verb) => verb.run(console),
             Self::Docs(verb) => verb.run(console),
         }

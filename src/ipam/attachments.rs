@@ -26,6 +26,19 @@ impl Attachment {
         catalog: &Catalog,
         default: DefaultNetwork<'_>,
     ) -> Result<Vec<Self>, Failure> {
+        let selected = Self::selected(annotations, namespace, default)?;
+        let ours = selected.into_iter().filter_map(|(nad, interface)| {
+            catalog.network_of_nad(&nad).and_then(|network| Self::of_network(network, nad, &interface))
+        });
+        Ok(ours.collect())
+    }
+
+    /// Every network that a pod selects by its annotations, ours or not, with its interface.
+    pub fn selected(
+        annotations: &Labels,
+        namespace: &str,
+        default: DefaultNetwork<'_>,
+    ) -> Result<Vec<(ObjectKey, String)>, Failure> {
         let list = |key: &str, text: &'_ str, namespace: &'_ str| {
             let read = networks::parse(text, namespace).map(|selected| {
                 selected
@@ -48,20 +61,15 @@ impl Attachment {
         let others = others.into_iter().zip(1..).map(|((network, interface), number)| {
             (network, interface.unwrap_or_else(|| format!("net{number}")))
         });
+        let selected: Vec<(ObjectKey, String)> = first.chain(others).collect();
         let mut seen = HashSet::new();
-        let mut attachments = Vec::new();
-        for (nad, interface) in first.chain(others) {
-            if !seen.insert(interface.clone()) {
-                return Err(malformed(format!(
-                    "annotation {}: two networks are attached as {interface}",
-                    keys::NETWORKS
-                )));
-            }
-            attachments.extend(
-                catalog.network_of_nad(&nad).and_then(|network| Self::of_network(network, nad, &interface)),
-            );
+        match selected.iter().find(|(_, interface)| !seen.insert(interface)) {
+            None => Ok(selected),
+            Some((_, interface)) => Err(malformed(format!(
+                "annotation {}: two networks are attached as {interface}",
+                keys::NETWORKS
+            ))),
         }
-        Ok(attachments)
     }
 
     /// None for a network without addresses of ours, and for one whose configuration was written by hand.

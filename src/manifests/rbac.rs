@@ -1,24 +1,35 @@
-//! The chart's template is the only place where the rights are written down; this fills it in as Helm would.
+//! The chart's templates are the only place where the rights are written down; this fills them in as Helm would.
 
-const TEMPLATE: &str = include_str!("../../charts/railweave/templates/rbac.yaml");
+const CONTROLLER: &str = include_str!("../../charts/railweave/templates/rbac.yaml");
+const AGENT: &str = include_str!("../../charts/railweave/templates/agent-rbac.yaml");
 
 /// What the rights are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RbacOptions<'a> {
-    /// Name of the objects of the installation.
+    /// Name of the controller's objects.
     pub name: &'a str,
+    /// Name of the agent's objects.
+    pub agent: &'a str,
     /// Namespace of the installation.
     pub namespace: &'a str,
     /// Name of the `ConfigMap`.
     pub config_map: &'a str,
 }
 
-/// `ServiceAccount`, `ClusterRole`, `Role` and their bindings.
+/// `ServiceAccount`, `ClusterRole`, `Role` and their bindings, of the controller and of the agent.
 #[must_use]
 pub fn rbac(options: RbacOptions<'_>) -> String {
-    let RbacOptions { name, namespace, config_map } = options;
+    let RbacOptions { name, agent, namespace, config_map } = options;
+    format!(
+        "{}---\n{}",
+        fill(CONTROLLER, name, namespace, config_map),
+        fill(AGENT, agent, namespace, config_map)
+    )
+}
+
+fn fill(template: &str, name: &str, namespace: &str, config_map: &str) -> String {
     let mut text = String::new();
-    for line in TEMPLATE.lines() {
+    for line in template.lines() {
         // The conditions hold with the chart's own values, which are meant here.
         if ["{{- $name", "{{- if ", "{{- end }}"].iter().any(|start| line.trim_start().starts_with(start)) {
             continue;
@@ -51,7 +62,7 @@ mod tests {
 
     #[test]
     fn nothing_of_the_template_language_is_left() {
-        let text = rbac(RbacOptions { name: "rw", namespace: "ns", config_map: "conf" });
+        let text = rbac(RbacOptions { name: "rw", agent: "node", namespace: "ns", config_map: "conf" });
         assert!(!text.contains("{{"), "{text}");
         let objects = documents(&text);
         let titles = objects.iter().map(|document| {
@@ -67,9 +78,16 @@ mod tests {
                 ["ClusterRoleBinding", "-", "rw"],
                 ["Role", "ns", "rw"],
                 ["RoleBinding", "ns", "rw"],
+                ["ServiceAccount", "ns", "node"],
+                ["ClusterRole", "-", "node"],
+                ["ClusterRoleBinding", "-", "node"],
+                ["Role", "ns", "node"],
+                ["RoleBinding", "ns", "node"],
             ]
         );
-        let role = &objects[3].content.as_ref().unwrap().value;
-        assert_eq!(role["rules"][0]["resourceNames"][0], "conf");
+        for role in [&objects[3], &objects[8]] {
+            let role = &role.content.as_ref().unwrap().value;
+            assert_eq!(role["rules"][0]["resourceNames"][0], "conf");
+        }
     }
 }

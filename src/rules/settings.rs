@@ -21,14 +21,11 @@ enum Form {
 
 /// Keys that belong to components of later versions. They are accepted with the type they will have; a value
 /// other than those listed here, which the known charts write, earns the advice that it has no effect.
-const DORMANT: [(&str, Form, &[&str]); 14] = [
+const DORMANT: [(&str, Form, &[&str]); 11] = [
     ("ipamUnixSocketPath", Form::Text, &[r#""/var/run/spidernet/spiderpool.sock""#]),
     ("enableAutoPoolForApplication", Form::Bool, &["true"]),
-    ("enableIPConflictDetection", Form::Bool, &["false"]),
-    ("enableGatewayDetection", Form::Bool, &["false"]),
     ("clusterSubnetDefaultFlexibleIPNumber", Form::Number, &["0", "1"]),
     ("clusterSubnetAutoPoolDefaultRedundantIPNumber", Form::Number, &["0", "1"]),
-    ("tuneSysctlConfig", Form::Bool, &["true"]),
     ("agent.networkResourcePlugin.enabled", Form::Bool, &["false"]),
     ("agent.networkResourcePlugin.kubeletRootDir", Form::Text, &[r#""/var/lib/kubelet""#]),
     ("agent.networkResourcePlugin.devicePluginAffinity.nodeSelector", Form::Mapping, &["{}"]),
@@ -79,6 +76,9 @@ fn read(reader: &mut Reader<'_>, defaults: &Settings) -> Settings {
                 &[("Fail", FailurePolicy::Fail), ("Ignore", FailurePolicy::Ignore)],
             )
             .unwrap_or(defaults.failure_policy),
+        tune_sysctls: reader.bool("tuneSysctlConfig", defaults.tune_sysctls),
+        detect_ip_conflicts: reader.bool("enableIPConflictDetection", defaults.detect_ip_conflicts),
+        detect_gateways: reader.bool("enableGatewayDetection", defaults.detect_gateways),
         inject: InjectSettings {
             enabled: reader.bool("podResourceInject.enabled", inject.enabled),
             namespaces_exclude: reader

@@ -7,8 +7,10 @@ pub mod cluster;
 mod describe;
 mod directory;
 mod manifest;
+mod mirror;
 
 pub use backoff::{Backoff, jitter};
 pub use describe::describe;
 pub use directory::{Directory, DirectoryError, View, assemble};
 pub use manifest::{FileProblem, Group, Manifest, default_namespace, is_config, read_manifests};
+pub(crate) use mirror::{Mirror, follow};

@@ -36,12 +36,16 @@ impl AdminServer {
     }
 }
 
-/// `/livez`, `/readyz` and `/metrics` as a value.
+/// `/livez`, `/readyz`, `/v1/runtime/...` and `/metrics` as a value.
 pub fn router(health: Health, metrics: Metrics) -> Router {
     Router::new()
         // Alive means that this runtime still answers; what the API server or the leader do is no part of it.
         .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz).with_state(health))
+        .route("/readyz", get(readyz).with_state(health.clone()))
+        // The same, where probes of Spiderpool look for it.
+        .route("/v1/runtime/startup", get(runtime).with_state(health.clone()))
+        .route("/v1/runtime/readiness", get(runtime).with_state(health))
+        .route("/v1/runtime/liveness", get(|| async { "ok\n" }))
         .route("/metrics", get(scrape).with_state(metrics))
 }
 
@@ -52,6 +56,12 @@ async fn readyz(State(health): State<Health>, RawQuery(query): RawQuery) -> impl
     // Whoever asks a process that is not ready wants to know why.
     let text = if ready && !verbose { "ok\n".to_owned() } else { health.report() };
     (status, text)
+}
+
+/// Whoever asks here knows two statuses, 200 and 500.
+async fn runtime(State(health): State<Health>) -> impl IntoResponse {
+    let status = if health.ready() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
+    (status, health.report())
 }
 
 async fn scrape(State(metrics): State<Metrics>) -> impl IntoResponse {

@@ -14,6 +14,10 @@ pub const CERTIFICATE: &str = "certificate";
 pub const CATALOG: &str = "catalog";
 /// The configuration that is at hand is the one in force. Shown, but never in the way of readiness.
 pub const CONFIGURATION: &str = "configuration";
+/// The agent's socket is open.
+pub const SOCKET: &str = "socket";
+/// The agent knows the pods and endpoints of its node.
+pub const CACHES: &str = "caches";
 /// False from the moment the process was told to stop.
 pub const NOT_DRAINING: &str = "not-draining";
 

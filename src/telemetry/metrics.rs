@@ -167,6 +167,13 @@ metrics! {
     ipam_suspects: IntGauge, "railweave_ipam_suspect_pods", [],
         "Pods that seem to be gone while addresses are recorded for them; they are asked about.";
 
+    agent_requests: IntCounterVec, "railweave_agent_requests_total", ["operation", "result"],
+        "Requests of plugins on the agent's socket, by operation (add, delete, batch) and result (ok, error).";
+    agent_request_duration: HistogramVec, "railweave_agent_request_duration_seconds", ["operation"],
+        "Time from a plugin's request to the agent's answer.";
+    agent_attaches: IntCounterVec, "railweave_agent_attaches_total", ["source"],
+        "Interfaces that were given addresses, by where they came from: endpoint (the leader's), or fallback (own plan).";
+
     leader: IntGauge, "railweave_leader", [],
         "1 on the replica that holds the lease.";
     watch_events: IntCounterVec, "railweave_watch_events_total", ["kind"],
@@ -278,6 +285,9 @@ mod tests {
         metrics.ipam_bound_to_endpoint.with_label_values::<&str>(&[]).observe(0.001);
         metrics.ipam_failures.with_label_values(&["NoPool"]).inc();
         metrics.ipam_commits.with_label_values(&["written"]).inc();
+        metrics.agent_requests.with_label_values(&["add", "ok"]).inc();
+        metrics.agent_request_duration.with_label_values(&["add"]).observe(0.001);
+        metrics.agent_attaches.with_label_values(&["endpoint"]).inc();
         metrics
     }
 

@@ -9,6 +9,7 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod agent;
 mod crds;
 mod documents;
 mod guide;
@@ -73,6 +74,7 @@ fn main() {
         rbac::the_program_prints_the_same_rights,
         workload::the_program_takes_every_argument,
         rbac::no_right_is_wider_than_its_use,
+        rbac::an_agent_deletes_nothing_and_reads_no_secret,
         values::typos_are_refused_by_name,
         values::the_default_configuration_is_the_programs_own_default,
         values::every_setting_reaches_the_program,
@@ -87,6 +89,11 @@ fn main() {
         workload::the_network_policy_opens_the_two_ports_and_nothing_else,
         workload::a_certificate_from_outside_is_mounted_and_the_chart_holds_no_key,
         workload::cert_manager_signs_for_the_name_the_api_server_calls,
+        agent::it_has_privileges_only_to_set_what_belongs_to_the_host,
+        agent::it_runs_on_every_node_and_is_never_slowed_down,
+        agent::the_plugins_find_its_socket_on_the_host,
+        agent::the_program_takes_every_argument,
+        agent::it_can_be_left_to_another_program,
     ];
     trials.extend(trials![files;
         crds::the_chart_carries_the_generated_files_unchanged,

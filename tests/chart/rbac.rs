@@ -1,4 +1,4 @@
-//! The rights of the controller: a snapshot, and what may never be among them.
+//! The rights of controller and agent: a snapshot, and what may never be among them.
 
 use crate::helm::{Helm, objects, pick, title};
 use serde_json::{Value, json};
@@ -10,10 +10,13 @@ use std::{env, fs};
 pub(crate) fn the_rights_are_those_of_the_snapshot(helm: &Helm) {
     let objects = helm.render(&[]);
     let rules = |title: &str| pick(&objects, title)["rules"].clone();
-    let actual = json!({
-        "ClusterRole": rules("ClusterRole/spiderpool-controller"),
-        "Role in the release namespace": rules("Role/spiderpool-controller"),
-    });
+    let of = |name: &str| {
+        json!({
+            "ClusterRole": rules(&format!("ClusterRole/{name}")),
+            "Role in the release namespace": rules(&format!("Role/{name}")),
+        })
+    };
+    let actual = json!({"controller": of("spiderpool-controller"), "agent": of("spiderpool-agent")});
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chart/rbac.golden.json");
     if env::var_os("UPDATE_GENERATED").is_some() {
         fs::write(&golden, serde_json::to_string_pretty(&actual).unwrap() + "\n").unwrap();
@@ -37,7 +40,8 @@ pub(crate) fn the_program_prints_the_same_rights(helm: &Helm) {
         }
     }
     let kinds: Vec<&Value> = printed.iter().map(|object| &object["kind"]).collect();
-    assert_eq!(kinds, ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]);
+    let of_each = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
+    assert_eq!(kinds, [of_each, of_each].concat());
 }
 
 /// Whoever brings the certificate as files needs no Secret to be written.
@@ -51,7 +55,12 @@ pub(crate) fn certificates_from_outside_need_no_right_to_secrets(helm: &Helm) {
 
 pub(crate) fn no_right_is_wider_than_its_use(helm: &Helm) {
     let objects = helm.render(&[]);
-    for role in ["ClusterRole/spiderpool-controller", "Role/spiderpool-controller"] {
+    for role in [
+        "ClusterRole/spiderpool-controller",
+        "Role/spiderpool-controller",
+        "ClusterRole/spiderpool-agent",
+        "Role/spiderpool-agent",
+    ] {
         for rule in pick(&objects, role)["rules"].as_array().unwrap() {
             let words = |field: &str| -> Vec<&str> {
                 rule[field]
@@ -79,8 +88,21 @@ pub(crate) fn no_right_is_wider_than_its_use(helm: &Helm) {
             assert!(!words("verbs").iter().any(|verb| escalating.contains(verb)), "{role}: {rule}");
         }
     }
-    let cluster = pick(&objects, "ClusterRole/spiderpool-controller").to_string();
-    for resource in ["secrets", "configmaps", "leases"] {
-        assert!(!cluster.contains(resource), "{resource} belong to the release namespace alone");
+    for role in ["ClusterRole/spiderpool-controller", "ClusterRole/spiderpool-agent"] {
+        let cluster = pick(&objects, role).to_string();
+        for resource in ["secrets", "configmaps", "leases"] {
+            assert!(!cluster.contains(resource), "{role}: {resource} belong to the release namespace alone");
+        }
+    }
+}
+
+/// A node is broken into more easily than a control plane: what runs on each must not be able to take the others along.
+pub(crate) fn an_agent_deletes_nothing_and_reads_no_secret(helm: &Helm) {
+    let objects = helm.render(&[]);
+    for role in ["ClusterRole/spiderpool-agent", "Role/spiderpool-agent"] {
+        let rules = pick(&objects, role)["rules"].to_string();
+        for word in ["delete", "secrets", "admissionregistration", "rbac", "leases"] {
+            assert!(!rules.contains(word), "{role}: {rules}");
+        }
     }
 }

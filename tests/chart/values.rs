@@ -41,7 +41,7 @@ fn compare(path: &str, schema: &Value, values: &Value) {
         names
     };
     // Resource limits are shown as an example, not listed.
-    if path != "/spiderpoolController/resources" {
+    if !path.ends_with("/resources") {
         assert_eq!(names(properties), names(values), "{path}");
     }
     for (name, below) in properties {
@@ -63,6 +63,9 @@ pub(crate) fn every_setting_reaches_the_program(helm: &Helm) {
         "spiderpoolController.enableValidatingResourcesDeletedWebhook=true".to_owned(),
         "spiderpoolController.admission.strict=true".to_owned(),
         "spiderpoolController.admission.failurePolicy=Ignore".to_owned(),
+        "spiderpoolAgent.tuneSysctlConfig=false".to_owned(),
+        "ipam.enableIPConflictDetection=true".to_owned(),
+        "ipam.enableGatewayDetection=true".to_owned(),
         format!("{inject}.enabled=true"),
         format!("{inject}.namespacesExclude={{kube-*,infra}}"),
         format!("{inject}.namespacesInclude={{team-*}}"),
@@ -78,6 +81,9 @@ pub(crate) fn every_setting_reaches_the_program(helm: &Helm) {
         refuse_delete_in_use: true,
         strict: true,
         failure_policy: FailurePolicy::Ignore,
+        tune_sysctls: false,
+        detect_ip_conflicts: true,
+        detect_gateways: true,
         ..Settings::default()
     };
     expected.inject.enabled = true;

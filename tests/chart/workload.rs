@@ -11,22 +11,29 @@ fn pod_spec(objects: &[Value]) -> &Value {
 }
 
 pub(crate) fn objects_are_named_by_the_release(helm: &Helm) {
-    let expected = |name: &str| {
+    let expected = |release: &str| {
+        let (controller, agent) = (format!("{release}-controller"), format!("{release}-agent"));
         vec![
-            format!("ClusterRole/{name}"),
-            format!("ClusterRoleBinding/{name}"),
+            format!("ClusterRole/{agent}"),
+            format!("ClusterRole/{controller}"),
+            format!("ClusterRoleBinding/{agent}"),
+            format!("ClusterRoleBinding/{controller}"),
             "ConfigMap/spiderpool-config".to_owned(),
-            format!("Deployment/{name}"),
-            format!("PodDisruptionBudget/{name}"),
-            format!("Role/{name}"),
-            format!("RoleBinding/{name}"),
-            format!("Service/{name}"),
-            format!("ServiceAccount/{name}"),
+            format!("DaemonSet/{agent}"),
+            format!("Deployment/{controller}"),
+            format!("PodDisruptionBudget/{controller}"),
+            format!("Role/{agent}"),
+            format!("Role/{controller}"),
+            format!("RoleBinding/{agent}"),
+            format!("RoleBinding/{controller}"),
+            format!("Service/{controller}"),
+            format!("ServiceAccount/{agent}"),
+            format!("ServiceAccount/{controller}"),
         ]
     };
-    assert_eq!(titles(&helm.render(&[])), expected("spiderpool-controller"));
+    assert_eq!(titles(&helm.render(&[])), expected("spiderpool"));
     let other = helm.render_as("rails", "networking");
-    assert_eq!(titles(&other), expected("rails-controller"));
+    assert_eq!(titles(&other), expected("rails"));
     let subject = &pick(&other, "ClusterRoleBinding/rails-controller")["subjects"][0];
     assert_eq!(
         subject,

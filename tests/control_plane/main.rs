@@ -13,6 +13,7 @@
     reason = "a test says what it waits for, and ends at the first surprise"
 )]
 
+mod agent;
 mod aliases;
 mod allocation;
 mod availability;
@@ -30,6 +31,7 @@ mod load;
 mod measure;
 mod namespaces;
 mod networks;
+mod node_agent;
 mod objects;
 mod registration;
 mod reinvocation;
@@ -70,6 +72,7 @@ fn trials() -> Vec<Trial> {
             measure::what_a_pod_costs_the_api_server,
             measure::a_replica_of_a_big_cluster,
             burst::of_400_and_1000_pods,
+            agent::cost_of_attaching_without_the_leader,
         ];
     }
     trials![
@@ -109,6 +112,11 @@ fn trials() -> Vec<Trial> {
         allocation::gives_all_or_nothing,
         allocation::keeps_the_addresses_of_stateful_sets,
         allocation::survives_leaders_that_are_killed_or_stopped,
+        agent::hands_out_what_the_leader_allocated,
+        agent::allocates_without_the_leader,
+        agent::races_with_the_leader,
+        agent::survives_being_killed,
+        agent::gives_back_what_could_not_be_attached,
         reinvocation::mends_what_a_later_webhook_does,
         burst::of_400_and_1000_pods,
     ]

@@ -96,7 +96,7 @@ async fn round(cluster: &Cluster, pods: &Api<Pod>, pod: &Pod, webhook: Option<u3
 }
 
 /// CPU time of a process since it began, in ms; the kernel counts in ticks of 10 ms.
-fn cpu_of(pid: u32) -> f64 {
+pub(crate) fn cpu_of(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
     // The name in parentheses may hold blanks; user and system time are fields 14 and 15.
     let fields = stat.rsplit(')').next().unwrap().split_whitespace();

@@ -5,6 +5,9 @@
 {{ $name }} {{ .Chart.AppVersion }} is installed in namespace {{ .Release.Namespace }}.
 
   kubectl -n {{ .Release.Namespace }} rollout status deployment/{{ $name }}
+{{- if .Values.spiderpoolAgent.install }}
+  kubectl -n {{ .Release.Namespace }} rollout status daemonset/{{ include "railweave.agent" . }}
+{{- end }}
 {{ if $c.podResourceInject.enabled }}
 Injection of networks and resources into pods is on. Change who is injected at any time, without a restart:
 
@@ -32,7 +35,7 @@ Nothing was installed for them; keep running what provides them today.
 {{- end }}
 {{- if .Values.grafanaDashboard.install }}
 
-The Grafana dashboard shows admission; panels on RDMA traffic come with the node component, which is not there yet.
+The Grafana dashboard shows admission; panels on RDMA traffic come with the node component, which does not measure it yet.
 {{- end }}
 {{- if lt (int $c.replicas) 2 }}
 
@@ -40,7 +43,7 @@ WARNING: with one replica, pods that opted in are refused whenever it restarts. 
 {{- end }}
 {{- if and (eq $c.image.registry "") (eq .Values.global.imageRegistryOverride "") }}
 
-The image {{ include "railweave.image" . }} names no registry: it has to be on the nodes already, or set
+The image {{ include "railweave.image" (dict "root" . "image" $c.image) }} names no registry: it has to be on the nodes already, or set
 --set global.imageRegistryOverride=REGISTRY to the registry that holds it.
 {{- end }}
 {{- end -}}

@@ -1,9 +1,8 @@
-use std::fmt::Display;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
+use crate::cli::variables::{number, seconds, switch};
 use crate::controllers::{AllocationOptions, Collection};
 use crate::ipam::Cap;
 
@@ -64,33 +63,6 @@ impl AllocationArgs {
             },
         }
     }
-}
-
-/// The largest number that a variable can mean: a day of seconds, or more records than any pool has.
-const MOST: u32 = 10_000_000;
-
-fn switch(variable: &'static str) -> impl Fn(&str) -> Result<bool, String> + Clone {
-    move |text| parse(text).ok_or_else(|| format!("{variable} is true or false"))
-}
-
-fn number(variable: &'static str, least: u32) -> impl Fn(&str) -> Result<usize, String> + Clone {
-    move |text| {
-        let value = parse::<u32>(text).filter(|value| (least..=MOST).contains(value));
-        let value = value.and_then(|value| usize::try_from(value).ok());
-        value.ok_or_else(|| format!("{variable} is a whole number from {least} to {MOST}"))
-    }
-}
-
-fn seconds(variable: &'static str, least: u32) -> impl Fn(&str) -> Result<Duration, String> + Clone {
-    move |text| {
-        let value = parse::<u32>(text).filter(|value| (least..=MOST).contains(value));
-        let value = value.map(|seconds| Duration::from_secs(seconds.into()));
-        value.ok_or_else(|| format!("{variable} is whole seconds from {least} to {MOST}"))
-    }
-}
-
-fn parse<T: FromStr<Err: Display>>(text: &str) -> Option<T> {
-    text.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::allocation::AllocationArgs;
 use crate::cli::input::Logging;
+use crate::cli::process::on_all_addresses;
 use crate::controllers::certificates::Lifetimes;
 use crate::controllers::leader::Timing;
 
@@ -161,12 +162,6 @@ impl ElectionArgs {
     pub(crate) fn timing(&self) -> Timing {
         Timing { lease: self.lease_duration, renew_deadline: self.renew_deadline, retry: self.retry_period }
     }
-}
-
-/// IPv6 sockets take IPv4 connections as well, but not every machine has IPv6.
-fn on_all_addresses(port: u16) -> SocketAddr {
-    let has_ipv6 = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
-    if has_ipv6 { (Ipv6Addr::UNSPECIFIED, port).into() } else { (Ipv4Addr::UNSPECIFIED, port).into() }
 }
 
 fn webhook_url(text: &str) -> Result<WebhookUrl, String> {

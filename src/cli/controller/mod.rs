@@ -6,7 +6,6 @@ mod args;
 mod process;
 
 pub(super) use args::ControllerArgs;
-pub use process::ProcessError;
 
 use super::{Exit, Failure};
 

@@ -1,13 +1,10 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::Api;
 use kube::runtime::events::{Recorder, Reporter};
-use kube::{Api, Client, Config};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -16,63 +13,15 @@ use super::ControllerArgs;
 use super::args::{EndpointArgs, TlsArgs};
 use crate::admission::registration::{Endpoint, Trust};
 use crate::admission::tls::LiveCertificate;
-use crate::admission::{ConnectionLimits, Drain, Options, ServeError, Server, State, files, router};
+use crate::admission::{ConnectionLimits, Drain, Options, Server, State, files, router};
 use crate::catalog::{Catalog, Identity};
+use crate::cli::process::{ProcessError, client, serve_admin, stop_signal, stopped};
 use crate::controllers::certificates::{CertificateSecret, SecretOptions};
 use crate::controllers::leader::Election;
 use crate::controllers::{FIELD_MANAGER, Leader, Registrar, keep, lead};
 use crate::sources::cluster::{ClusterSource, Feed};
-use crate::sources::describe;
-use crate::telemetry::admin::AdminServer;
 use crate::telemetry::health::{CATALOG, CERTIFICATE, CONFIGURATION, Health, TLS};
 use crate::telemetry::metrics::Metrics;
-
-/// Why the controller could not be started. Once it runs, nothing but a signal ends it.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    /// The kubeconfig cannot be used.
-    #[error("failed to read the kubeconfig {path}")]
-    Kubeconfig {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: Box<kube::config::KubeconfigError>,
-    },
-    /// There is neither a kubeconfig nor a service account.
-    #[error("failed to find out how to reach the API server; give --kubeconfig")]
-    Infer(#[source] Box<kube::config::InferConfigError>),
-    /// The client cannot be made.
-    #[error("failed to set up the client of the API server")]
-    Client(#[source] Box<kube::Error>),
-    /// A file cannot be read.
-    #[error("failed to read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The admin port cannot be opened.
-    #[error("failed to listen on {address} for health and metrics")]
-    Admin {
-        /// As asked for.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The webhook port cannot be opened.
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    /// A metric is registered twice.
-    #[error("failed to register the metrics")]
-    Metrics(#[from] prometheus::Error),
-    /// Signals cannot be received.
-    #[error("failed to listen for signals")]
-    Signal(#[source] std::io::Error),
-}
 
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(super) async fn run(args: ControllerArgs) -> Result<(), ProcessError> {
@@ -94,7 +43,7 @@ pub(super) async fn run(args: ControllerArgs) -> Result<(), ProcessError> {
     let metrics = Metrics::new()?;
     let health = Health::requiring(&[TLS, CERTIFICATE, CATALOG]);
     let mut tasks = JoinSet::new();
-    serve_admin(&endpoints, &health, &metrics, &mut tasks).await?;
+    serve_admin(endpoints.admin_addresses(), &health, &metrics, &mut tasks).await?;
     let source = ClusterSource {
         client: client.clone(),
         identity: Identity { release_namespace: namespace.clone() },
@@ -259,37 +208,6 @@ fn report_configuration(catalog: &Catalog, health: &Health, was_refused: bool) -
     !errors.is_empty()
 }
 
-async fn serve_admin(
-    endpoints: &EndpointArgs,
-    health: &Health,
-    metrics: &Metrics,
-    tasks: &mut JoinSet<()>,
-) -> Result<(), ProcessError> {
-    for address in endpoints.admin_addresses() {
-        let admin = AdminServer::bind(address, health.clone(), metrics.clone())
-            .await
-            .map_err(|source| ProcessError::Admin { address, source })?;
-        tasks.spawn(async move {
-            if let Err(error) = admin.run(std::future::pending()).await {
-                warn!(%address, "health and metrics ended: {}", describe(&error));
-            }
-        });
-    }
-    Ok(())
-}
-
-async fn client(kubeconfig: Option<PathBuf>) -> Result<Client, ProcessError> {
-    let config = match kubeconfig {
-        Some(path) => {
-            let failed = |source| ProcessError::Kubeconfig { path: path.clone(), source: Box::new(source) };
-            let kubeconfig = Kubeconfig::read_from(&path).map_err(failed)?;
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(failed)?
-        }
-        None => Config::infer().await.map_err(|source| ProcessError::Infer(Box::new(source)))?,
-    };
-    Client::try_from(config).map_err(|source| ProcessError::Client(Box::new(source)))
-}
-
 fn endpoint(leader: &Leader, endpoints: &EndpointArgs) -> Endpoint {
     match &endpoints.webhook_url {
         Some(url) => Endpoint::Url(url.base.clone()),
@@ -306,29 +224,6 @@ fn identity() -> String {
     let random = RandomState::new().build_hasher().finish();
     let name = std::env::var("POD_NAME").unwrap_or_else(|_| format!("railweave-{}", std::process::id()));
     format!("{name}_{random:016x}")
-}
-
-/// Turns true with the first SIGTERM or SIGINT.
-fn stop_signal() -> Result<watch::Receiver<bool>, ProcessError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(ProcessError::Signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ProcessError::Signal)?;
-    let (tell, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        info!("told to stop");
-        tell.send_replace(true);
-        // The channel must outlive everybody who waits on it.
-        tell.closed().await;
-    });
-    Ok(stop)
-}
-
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // An error would mean that the signal task is gone, which is as good a reason to stop.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn read(path: &Path) -> Result<String, ProcessError> {

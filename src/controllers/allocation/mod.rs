@@ -7,7 +7,6 @@
 //! their node makes the same plan when they are attached.
 
 mod keeper;
-mod mirror;
 mod options;
 mod outdated;
 mod release;
@@ -169,7 +168,8 @@ impl Work<'_> {
             let sets = changes.iter().map(|change| Edit::Set(change.address, change.record.clone()));
             edits.entry(pool.clone()).or_default().extend(sets);
         }
-        let written = if edits.is_empty() { BTreeSet::new() } else { self.world.books.write(&edits).await };
+        let written =
+            if edits.is_empty() { BTreeSet::new() } else { self.world.books.write(&edits).await.pools };
         self.releases.written(&edits, &written);
         // Indices of pods whose records are not all written; they are planned again at once.
         let mut again = vec![false; intents.len()];

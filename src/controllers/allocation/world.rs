@@ -1,16 +1,12 @@
 use std::sync::Arc;
 
 use futures::stream::{BoxStream, SelectAll, select_all};
-use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::api::DynamicObject;
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, Config, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch};
-use kube::{Api, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
+use kube::{Api, ResourceExt};
 
-use super::mirror::Mirror;
 use super::options::NodeReport;
 use crate::allocator::{Books, EndpointFacts, PodFacts};
 use crate::api::{RailNode, SpiderEndpoint, SpiderReservedIP, keys};
@@ -21,7 +17,7 @@ use crate::ipam::{
     Stickiness,
 };
 use crate::net::{Range, RangeSet};
-use crate::sources::Backoff;
+use crate::sources::{Mirror, follow};
 
 /// Everything allocation depends on, as the watches tell it.
 pub(super) struct World {
@@ -274,27 +270,6 @@ impl World {
 
 fn chance(same: bool) -> Vec<News> {
     if same { Vec::new() } else { vec![News::Chance] }
-}
-
-/// A watch of one kind, with each object reduced as it arrives.
-fn follow<K, V: Send + 'static>(
-    api: Api<K>,
-    config: Config,
-    reduce: impl Fn(K) -> V + Send + Copy + 'static,
-    seen: fn(Event<V>) -> Seen,
-) -> BoxStream<'static, Result<Seen, watcher::Error>>
-where
-    K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
-{
-    let backoff = Backoff::new(std::time::Duration::from_millis(200), std::time::Duration::from_secs(5));
-    let reduced = move |event| match event {
-        Event::Init => Event::Init,
-        Event::InitDone => Event::InitDone,
-        Event::InitApply(object) => Event::InitApply(reduce(object)),
-        Event::Apply(object) => Event::Apply(reduce(object)),
-        Event::Delete(object) => Event::Delete(reduce(object)),
-    };
-    watch(api, config).backoff(backoff).map_ok(move |event| seen(reduced(event))).boxed()
 }
 
 fn key(endpoint: &SpiderEndpoint) -> String {

@@ -63,6 +63,9 @@ enableKubevirtStaticIP: false
 enableCleanOutdatedEndpoint: true
 enableValidatingResourcesDeletedWebhook: true
 admission: {strict: true, failurePolicy: Ignore}
+tuneSysctlConfig: false
+enableIPConflictDetection: true
+enableGatewayDetection: true
 podResourceInject:
   enabled: true
   namespacesExclude: [infra-*]
@@ -81,6 +84,9 @@ podResourceInject:
         refuse_delete_in_use: true,
         strict: true,
         failure_policy: FailurePolicy::Ignore,
+        tune_sysctls: false,
+        detect_ip_conflicts: true,
+        detect_gateways: true,
         inject: InjectSettings {
             enabled: true,
             namespaces_exclude: vec!["infra-*".into()],

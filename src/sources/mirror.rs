@@ -1,18 +1,26 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
-use kube::runtime::watcher::Event;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use kube::runtime::watcher::{self, Config, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+
+use super::Backoff;
 
 /// The objects of one kind as a watch tells them. While the watch lists, the old ones stay in force.
-pub(super) struct Mirror<V> {
+pub(crate) struct Mirror<V> {
     now: HashMap<String, V>,
     listing: Option<HashMap<String, V>>,
     listed: bool,
 }
 
 /// What an event changed: keys that are there with something new, and what is gone.
-pub(super) struct Change<V> {
-    pub(super) seen: Vec<String>,
-    pub(super) gone: Vec<(String, V)>,
+pub(crate) struct Change<V> {
+    pub(crate) seen: Vec<String>,
+    pub(crate) gone: Vec<(String, V)>,
 }
 
 impl<V> Default for Mirror<V> {
@@ -23,7 +31,7 @@ impl<V> Default for Mirror<V> {
 
 impl<V: Clone + PartialEq> Mirror<V> {
     /// Takes in one event of objects that are reduced to key and value.
-    pub(super) fn note(&mut self, event: Event<(String, V)>) -> Change<V> {
+    pub(crate) fn note(&mut self, event: Event<(String, V)>) -> Change<V> {
         let mut change = Change { seen: Vec::new(), gone: Vec::new() };
         match event {
             Event::Init => self.listing = Some(HashMap::new()),
@@ -54,21 +62,44 @@ impl<V: Clone + PartialEq> Mirror<V> {
     }
 
     /// Whether everything that was there when the watch began is known.
-    pub(super) fn listed(&self) -> bool {
+    pub(crate) fn listed(&self) -> bool {
         self.listed
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&V> {
+    pub(crate) fn get(&self, key: &str) -> Option<&V> {
         self.now.get(key)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
         self.now.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    pub(super) fn all(&self) -> &HashMap<String, V> {
+    pub(crate) fn all(&self) -> &HashMap<String, V> {
         &self.now
     }
+}
+
+/// A watch of one kind for a mirror, with each object reduced as it arrives.
+pub(crate) fn follow<K, V, S>(
+    api: Api<K>,
+    config: Config,
+    reduce: impl Fn(K) -> V + Send + Copy + 'static,
+    seen: fn(Event<V>) -> S,
+) -> BoxStream<'static, Result<S, watcher::Error>>
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+    V: Send + 'static,
+    S: Send + 'static,
+{
+    let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    let reduced = move |event| match event {
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+        Event::InitApply(object) => Event::InitApply(reduce(object)),
+        Event::Apply(object) => Event::Apply(reduce(object)),
+        Event::Delete(object) => Event::Delete(reduce(object)),
+    };
+    watch(api, config).backoff(backoff).map_ok(move |event| seen(reduced(event))).boxed()
 }
 
 #[cfg(test)]

@@ -1,0 +1,341 @@
+//! Allocation without the leader: for all pods of this node that wait at the same time, the leader's own plan and
+//! fenced writes.
+//!
+//! One task owns the records. It reads the world when somebody needs it and believes it for half a minute: every write
+//! is fenced by the pool's `resourceVersion`, so a pool that has changed since is read again, spec and all, and what a
+//! write did not touch was only a choice among pools. Nobody is refused on what is not fresh. Who creates the
+//! endpoint decides a race with the leader; what this agent took beside that goes back.
+
+mod request;
+mod world;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use kube::Api;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tracing::warn;
+
+use self::world::World;
+use super::Agent;
+use crate::allocator::{Delivered, Edit, amend, deliver};
+use crate::api::{AllocationDetail, SpiderEndpoint};
+use crate::ipam::{self, Allocation, BatchPlan, Failure, Families, Held, Inputs, Intent, NodeFacts, Outcome};
+use crate::net::Address;
+use crate::sources::{Backoff, describe};
+
+pub(super) use self::request::{Rail, Request};
+
+/// Pods that ask within this time are one batch.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// Edits by pool.
+type Edits = BTreeMap<Arc<str>, Vec<Edit>>;
+
+/// The pods that wait, and what they are planned against.
+struct Work {
+    agent: Arc<Agent>,
+    world: Option<World>,
+    open: Vec<Request>,
+    /// Records that nobody has a use for.
+    surplus: Edits,
+}
+
+/// How a pod left a round.
+enum End {
+    Served(Vec<AllocationDetail>),
+    Refused(String),
+    /// It is planned again.
+    Open(String),
+    /// It is planned again with what is so by then.
+    Doubted(String),
+}
+
+/// Serves requests for ever.
+pub(super) async fn run(agent: Arc<Agent>, mut requests: mpsc::Receiver<Request>) {
+    let mut work = Work { agent, world: None, open: Vec::new(), surplus: Edits::new() };
+    let new_backoff = || Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
+    let mut backoff = new_backoff();
+    loop {
+        if work.open.is_empty() {
+            let Some(first) = requests.recv().await else { return };
+            work.open.push(first);
+            backoff = new_backoff();
+            sleep(GATHER).await;
+        } else {
+            sleep(backoff.wait()).await;
+        }
+        while let Ok(request) = requests.try_recv() {
+            work.open.push(request);
+        }
+        work.round().await;
+    }
+}
+
+impl Work {
+    /// Plans and writes once for all that wait.
+    async fn round(&mut self) {
+        let mut asked = std::mem::take(&mut self.open);
+        asked.retain_mut(Request::still_asks);
+        if asked.is_empty() {
+            return;
+        }
+        let fresh = match self.read().await {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                return self.put_off(asked, &format!("failed to read the pools: {}", describe(&error)));
+            }
+        };
+        let (asked, intents) = self.intents(asked).await;
+        let Some(world) = &mut self.world else { return };
+        let plan = plan(&self.agent, world, &intents);
+        let mut edits = Edits::new();
+        for (pool, changes) in &plan.changes {
+            let sets = changes.iter().map(|change| Edit::Set(change.address, change.record.clone()));
+            edits.entry(pool.clone()).or_default().extend(sets);
+        }
+        let written = world.books.write(&edits).await;
+        world.take_in(&written.reread);
+        if written.pools.len() + written.reread.len() < edits.len() {
+            // Some pool is gone, or could not be read again.
+            world.doubt();
+        }
+        let mut asked: Vec<(Request, bool)> = asked.into_iter().map(|request| (request, true)).collect();
+        for (pool, changes) in &plan.changes {
+            for change in changes {
+                let (request, complete) = &mut asked[change.intent];
+                if !written.pools.contains(pool) {
+                    *complete = false;
+                } else if !change.rewrite {
+                    request.took.push(Held { pool: pool.clone(), address: change.address });
+                }
+            }
+        }
+        let ends =
+            asked.iter().zip(&intents).zip(&plan.outcomes).map(|(((request, complete), intent), outcome)| {
+                self.end(request, *complete, intent, outcome, fresh)
+            });
+        let ends = join_all(ends).await;
+        for ((request, _), (end, surplus)) in asked.into_iter().zip(ends) {
+            let uid = request.pod.uid.clone();
+            for held in surplus {
+                self.surplus.entry(held.pool).or_default().push(Edit::Release(held.address, uid.clone()));
+            }
+            self.conclude(request, end);
+        }
+        self.give_back().await;
+    }
+
+    /// Reads the world unless what is known of it will do; returns whether it was read now.
+    async fn read(&mut self) -> Result<bool, kube::Error> {
+        if self.world.as_ref().is_some_and(World::will_do) {
+            return Ok(false);
+        }
+        self.world = None;
+        self.world = Some(World::read(&self.agent).await?);
+        Ok(true)
+    }
+
+    fn put_off(&mut self, asked: Vec<Request>, why: &str) {
+        for request in asked {
+            self.conclude(request, End::Open(why.to_owned()));
+        }
+    }
+
+    /// The pods that can be planned, with what they need. Whom an endpoint serves is answered; of two requests for one
+    /// pod the second waits.
+    async fn intents(&mut self, asked: Vec<Request>) -> (Vec<Request>, Vec<Intent>) {
+        let endpoints = join_all(asked.iter().map(|request| self.endpoint(request))).await;
+        let (mut planned, mut intents, mut uids) = (Vec::new(), Vec::new(), HashSet::new());
+        for (request, endpoint) in asked.into_iter().zip(endpoints) {
+            let known = match endpoint {
+                Ok(known) => known,
+                Err(error) => {
+                    let why = format!("failed to read the endpoint: {}", describe(&error));
+                    self.conclude(request, End::Open(why));
+                    continue;
+                }
+            };
+            let (uid, previous) = known.unwrap_or_default();
+            if *uid == *request.pod.uid && request.rail.is_served(&previous) {
+                self.conclude(request, End::Served(previous));
+                continue;
+            }
+            if !uids.insert(request.pod.uid.clone()) {
+                self.open.push(request);
+                continue;
+            }
+            let Some(world) = &mut self.world else { continue };
+            match world.intent(&self.agent, &request, previous).await {
+                Ok(Ok(intent)) => {
+                    planned.push(request);
+                    intents.push(intent);
+                }
+                Ok(Err(failure)) => self.conclude(request, End::Refused(failure.line())),
+                Err(error) => {
+                    let why = format!("failed to read the pod's namespace or node: {}", describe(&error));
+                    self.conclude(request, End::Open(why));
+                }
+            }
+        }
+        (planned, intents)
+    }
+
+    /// UID and addresses of the endpoint as it is now: those of other programs are not watched.
+    async fn endpoint(
+        &self,
+        request: &Request,
+    ) -> Result<Option<(String, Vec<AllocationDetail>)>, kube::Error> {
+        let client = self.agent.options.client.clone();
+        let endpoints = Api::<SpiderEndpoint>::namespaced(client, &request.pod.namespace);
+        let endpoint = endpoints.get_opt(request.holder.endpoint()).await?;
+        Ok(endpoint.and_then(|known| known.status).map(|status| (status.current.uid, status.current.ips)))
+    }
+
+    /// Delivers what was planned and written, and says which records are of no use after that.
+    async fn end(
+        &self,
+        request: &Request,
+        complete: bool,
+        intent: &Intent,
+        outcome: &Outcome,
+        fresh: bool,
+    ) -> (End, Vec<Held>) {
+        match outcome {
+            Outcome::Failed(failure) if fresh => {
+                self.count(failure);
+                (End::Refused(failure.line()), self.untold(request).await)
+            }
+            Outcome::Failed(failure) => (End::Doubted(failure.line()), Vec::new()),
+            Outcome::Planned(_) if !complete => {
+                (End::Open("others wrote the pools first".into()), Vec::new())
+            }
+            Outcome::Planned(allocation) => match self.deliver(request, intent, allocation).await {
+                Ok(Some(details)) if request.rail.is_served(&details) => {
+                    let surplus = surplus(request, allocation, &details, self.world.as_ref());
+                    (End::Served(details), surplus)
+                }
+                Ok(Some(_)) => (End::Refused(left_out(request, allocation)), Vec::new()),
+                Ok(None) => (End::Open("the endpoint went away".into()), Vec::new()),
+                Err(error) => {
+                    (End::Open(format!("failed to write the endpoint: {}", describe(&error))), Vec::new())
+                }
+            },
+        }
+    }
+
+    async fn deliver(
+        &self,
+        request: &Request,
+        intent: &Intent,
+        allocation: &Allocation,
+    ) -> Result<Option<Vec<AllocationDetail>>, kube::Error> {
+        let client = &self.agent.options.client;
+        match deliver(client, intent, allocation).await? {
+            Delivered::Written => Ok(Some(allocation.details.clone())),
+            Delivered::Taken(_) => {
+                self.agent.patience.regain();
+                let replaced = request.rail.replaces().into_iter().collect::<Vec<_>>();
+                let status = amend(client, intent, &allocation.details, &replaced).await?;
+                Ok(status.map(|status| status.current.ips))
+            }
+        }
+    }
+
+    /// What this agent took for a pod that gets nothing, unless an endpoint tells it by now.
+    async fn untold(&self, request: &Request) -> Vec<Held> {
+        if request.took.is_empty() {
+            return Vec::new();
+        }
+        match self.endpoint(request).await {
+            Ok(Some((uid, _))) if *uid == *request.pod.uid => Vec::new(),
+            Ok(_) => request.took.clone(),
+            // Records that nobody uses cost an address until the pod is gone; the other way round, two pods have it.
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn count(&self, failure: &Failure) {
+        let failures = &self.agent.options.metrics.ipam_failures;
+        failures.with_label_values(&[failure.reason().code()]).inc();
+    }
+
+    fn conclude(&mut self, request: Request, end: End) {
+        match end {
+            End::Served(details) => request.answer(Ok(details)),
+            End::Refused(why) => request.answer(Err(why)),
+            End::Open(why) => self.open.extend(request.put_off(why)),
+            End::Doubted(why) => {
+                if let Some(world) = &mut self.world {
+                    world.doubt();
+                }
+                self.open.extend(request.put_off(why));
+            }
+        }
+    }
+
+    async fn give_back(&mut self) {
+        let edits = std::mem::take(&mut self.surplus);
+        let Some(world) = self.world.as_mut().filter(|_| !edits.is_empty()) else { return };
+        let written = world.books.write(&edits).await;
+        for pool in edits.keys().filter(|pool| !written.pools.contains(*pool)) {
+            warn!(pool = &**pool, "addresses that are not used stay recorded until their pods are gone");
+        }
+    }
+}
+
+fn plan(agent: &Agent, world: &World, intents: &[Intent]) -> BatchPlan {
+    let settings = &world.catalog.settings;
+    let families = Families { v4: settings.enable_ipv4, v6: settings.enable_ipv6 };
+    let facts = agent.view.rail_node().map(|spec| (agent.options.node.clone(), NodeFacts::compile(&spec)));
+    let nodes: HashMap<String, NodeFacts> = facts.into_iter().collect();
+    let (ledgers, quarantine) = (world.books.ledgers(), agent.quarantine());
+    let pools = &world.pools;
+    let inputs =
+        Inputs { pools, ledgers, nodes: &nodes, quarantine: &quarantine, families, cap: agent.options.cap };
+    ipam::plan(&inputs, intents)
+}
+
+/// Records that the endpoint does not tell: another writer of the endpoint was first, or a rail was planned again.
+fn surplus(
+    request: &Request,
+    allocation: &Allocation,
+    told: &[AllocationDetail],
+    world: Option<&World>,
+) -> Vec<Held> {
+    let tells = |address: &Address| {
+        let address = address.to_string();
+        let is = |text: &&String| text.split('/').next() == Some(address.as_str());
+        told.iter().flat_map(|detail| [&detail.ipv4, &detail.ipv6]).flatten().any(|text| is(&text))
+    };
+    // Of what was recorded before, only the rail that is being attached is known to be unused.
+    let of_rail = |held: &&Held| {
+        let record = world.and_then(|world| world.books.ledgers().record(held));
+        request.rail.replaces().is_some_and(|interface| {
+            record.is_some_and(|record| {
+                record.pod_uid == request.pod.uid && record.interface.as_deref() == Some(interface)
+            })
+        })
+    };
+    let superseded = allocation.superseded.iter().filter(of_rail);
+    let mut surplus: Vec<Held> =
+        request.took.iter().chain(superseded).filter(|held| !tells(&held.address)).cloned().collect();
+    surplus.sort_unstable();
+    surplus.dedup();
+    surplus
+}
+
+fn left_out(request: &Request, allocation: &Allocation) -> String {
+    let interface = &request.rail.interface;
+    let deferred = allocation.deferred.iter().find(|deferred| deferred.interface == *interface);
+    match deferred {
+        Some(deferred) => format!(
+            "{}; the plugin did not say which device it was given, or nobody knows its port",
+            deferred.why
+        ),
+        None => format!("no network of the pod is attached as {interface}"),
+    }
+}

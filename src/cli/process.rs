@@ -1,0 +1,131 @@
+//! What the processes of a cluster have in common: a client, the admin port, signals.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::admission::ServeError;
+use crate::agent::SocketError;
+use crate::sources::describe;
+use crate::telemetry::admin::AdminServer;
+use crate::telemetry::health::Health;
+use crate::telemetry::metrics::Metrics;
+
+/// Why a process of the cluster could not be started. Once it runs, nothing but a signal ends it.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The kubeconfig cannot be used.
+    #[error("failed to read the kubeconfig {path}")]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<kube::config::KubeconfigError>,
+    },
+    /// There is neither a kubeconfig nor a service account.
+    #[error("failed to find out how to reach the API server; give --kubeconfig")]
+    Infer(#[source] Box<kube::config::InferConfigError>),
+    /// The client cannot be made.
+    #[error("failed to set up the client of the API server")]
+    Client(#[source] Box<kube::Error>),
+    /// A file cannot be read.
+    #[error("failed to read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The admin port cannot be opened.
+    #[error("failed to listen on {address} for health and metrics")]
+    Admin {
+        /// As asked for.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The webhook port cannot be opened.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The agent's socket cannot be opened.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// A metric is registered twice.
+    #[error("failed to register the metrics")]
+    Metrics(#[from] prometheus::Error),
+    /// Signals cannot be received.
+    #[error("failed to listen for signals")]
+    Signal(#[source] std::io::Error),
+}
+
+/// Opens health and metrics.
+pub(super) async fn serve_admin(
+    addresses: Vec<SocketAddr>,
+    health: &Health,
+    metrics: &Metrics,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), ProcessError> {
+    for address in addresses {
+        let admin = AdminServer::bind(address, health.clone(), metrics.clone())
+            .await
+            .map_err(|source| ProcessError::Admin { address, source })?;
+        tasks.spawn(async move {
+            if let Err(error) = admin.run(std::future::pending()).await {
+                warn!(%address, "health and metrics ended: {}", describe(&error));
+            }
+        });
+    }
+    Ok(())
+}
+
+/// IPv6 sockets take IPv4 connections as well, but not every machine has IPv6.
+pub(super) fn on_all_addresses(port: u16) -> SocketAddr {
+    let has_ipv6 = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
+    if has_ipv6 { (Ipv6Addr::UNSPECIFIED, port).into() } else { (Ipv4Addr::UNSPECIFIED, port).into() }
+}
+
+/// A client of the API server, by kubeconfig or service account.
+pub(super) async fn client(kubeconfig: Option<PathBuf>) -> Result<Client, ProcessError> {
+    let config = match kubeconfig {
+        Some(path) => {
+            let failed = |source| ProcessError::Kubeconfig { path: path.clone(), source: Box::new(source) };
+            let kubeconfig = Kubeconfig::read_from(&path).map_err(failed)?;
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(failed)?
+        }
+        None => Config::infer().await.map_err(|source| ProcessError::Infer(Box::new(source)))?,
+    };
+    Client::try_from(config).map_err(|source| ProcessError::Client(Box::new(source)))
+}
+
+/// Turns true with the first SIGTERM or SIGINT.
+pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, ProcessError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ProcessError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ProcessError::Signal)?;
+    let (tell, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("told to stop");
+        tell.send_replace(true);
+        // The channel must outlive everybody who waits on it.
+        tell.closed().await;
+    });
+    Ok(stop)
+}
+
+/// Waits for it.
+pub(super) async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error would mean that the signal task is gone, which is as good a reason to stop.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

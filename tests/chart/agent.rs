@@ -1,0 +1,83 @@
+//! The DaemonSet of the agent.
+
+use crate::helm::{Helm, pick, titles};
+use serde_json::{Value, json};
+use std::process::Command;
+
+const DAEMON_SET: &str = "DaemonSet/spiderpool-agent";
+
+fn pod_spec(objects: &[Value]) -> &Value {
+    &pick(objects, DAEMON_SET)["spec"]["template"]["spec"]
+}
+
+pub(crate) fn it_has_privileges_only_to_set_what_belongs_to_the_host(helm: &Helm) {
+    let usual = helm.render(&[]);
+    assert_eq!(
+        pod_spec(&usual)["containers"][0]["securityContext"],
+        json!({"runAsUser": 0, "readOnlyRootFilesystem": true, "privileged": true})
+    );
+    let untuned = helm.render(&["--set", "spiderpoolAgent.tuneSysctlConfig=false"]);
+    assert_eq!(
+        pod_spec(&untuned)["containers"][0]["securityContext"],
+        json!({
+            "runAsUser": 0, "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"},
+        })
+    );
+    let conf = pick(&untuned, "ConfigMap/spiderpool-config")["data"]["conf.yml"].as_str().unwrap();
+    assert!(conf.contains("tuneSysctlConfig: false"), "{conf}");
+    for absent in ["hostPID", "hostIPC"] {
+        assert!(pod_spec(&usual).get(absent).is_none(), "{absent}");
+    }
+}
+
+pub(crate) fn it_runs_on_every_node_and_is_never_slowed_down(helm: &Helm) {
+    let objects = helm.render(&[]);
+    let pod = pod_spec(&objects);
+    assert_eq!(pod["hostNetwork"], true, "it must not wait for the pod network");
+    assert_eq!(pod["tolerations"], json!([{"operator": "Exists"}]));
+    assert_eq!(pod["priorityClassName"], "system-node-critical");
+    assert_eq!(
+        pod["containers"][0]["resources"],
+        json!({"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}})
+    );
+    let spec = &pick(&objects, DAEMON_SET)["spec"];
+    assert_eq!(
+        spec["updateStrategy"],
+        json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}})
+    );
+    let controller = &pick(&objects, "Deployment/spiderpool-controller")["spec"]["selector"];
+    assert_ne!(&spec["selector"], controller, "the controller's Service must not lead here");
+}
+
+pub(crate) fn the_plugins_find_its_socket_on_the_host(helm: &Helm) {
+    let objects = helm.render(&["--set", "global.ipamUNIXSocketHostPath=/run/rails/agent.sock"]);
+    let pod = pod_spec(&objects);
+    let args = pod["containers"][0]["args"].as_array().unwrap();
+    assert!(args.contains(&json!("--socket=/run/rails/agent.sock")), "{args:?}");
+    assert_eq!(pod["containers"][0]["volumeMounts"], json!([{"name": "socket", "mountPath": "/run/rails"}]));
+    assert_eq!(
+        pod["volumes"],
+        json!([{"name": "socket", "hostPath": {"path": "/run/rails", "type": "DirectoryOrCreate"}}])
+    );
+}
+
+/// The arguments of the render are given to the program itself, which refuses any that it does not know.
+pub(crate) fn the_program_takes_every_argument(helm: &Helm) {
+    let objects = helm.render(&[]);
+    let container = &pod_spec(&objects)["containers"][0];
+    let mut program = Command::new(env!("CARGO_BIN_EXE_railweave"));
+    program.args(container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()));
+    for variable in container["env"].as_array().unwrap() {
+        program.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap_or("x"));
+    }
+    // Everything is in order up to the kubeconfig, which is not there.
+    let output = program.args(["--kubeconfig", "/nowhere/kubeconfig"]).output().unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(complaint.contains("/nowhere/kubeconfig"), "{complaint}");
+}
+
+pub(crate) fn it_can_be_left_to_another_program(helm: &Helm) {
+    let objects = helm.render(&["--set", "spiderpoolAgent.install=false"]);
+    assert!(!titles(&objects).iter().any(|title| title.ends_with("-agent")));
+}
