@@ -1,22 +1,17 @@
 //! From a device that an interface is made of to the addresses of the port behind it.
 
-use std::fs;
 use std::path::Path;
 
 use ipnet::IpNet;
+use railweave_cni::sysfs::Sysfs;
 
 use crate::api::{AllocationDetail, RailNodeSpec};
 use crate::net::Address;
 
 /// The port of a virtual function, by PCI address; none for what is no virtual function.
 pub(super) fn port(sysfs: &Path, device: &str) -> Option<String> {
-    // It becomes part of a path.
-    let is_address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-    if device.len() < 12 || !device.bytes().all(is_address) {
-        return None;
-    }
-    let target = fs::read_link(sysfs.join("bus/pci/devices").join(device).join("physfn")).ok()?;
-    Some(target.file_name()?.to_str()?.to_owned())
+    let port = Sysfs::at(sysfs).physical_function(device.parse().ok()?).ok()??;
+    Some(port.to_string())
 }
 
 /// The addresses of a port, as the node's facts have them; none if the port is not among them.
@@ -38,6 +33,7 @@ pub(super) fn fits(detail: &AllocationDetail, port: &[Address]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use crate::api::PhysicalFunction;

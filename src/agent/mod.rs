@@ -4,14 +4,15 @@
 //! the pods and endpoints of its own node, its `RailNode`, the `SpiderCoordinator` and the configuration, and nothing
 //! else: five watches of a few objects, whatever the size of the cluster. Where no endpoint comes, because the leader
 //! is away or because the pod was annotated by hand, `fallback` reads the rest of the world, makes the same plan
-//! and the same fenced writes. `routes` is the REST API, `attach` and `detach` what is behind it. Read [`Agent`]
-//! first.
+//! and the same fenced writes. `routes` is the REST API, `attach` and `detach` what is behind it; [`facts`] publishes
+//! what the node has for rails. Read [`Agent`] first.
 
 mod answer;
 mod attach;
 mod coordinator;
 mod detach;
 mod device;
+pub mod facts;
 mod fallback;
 mod routes;
 mod server;
@@ -24,14 +25,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::Client;
+use railweave_cni::sysfs::Sysfs;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::warn;
 
 use self::attach::Patience;
 use self::detach::{Quarantined, Release};
+use self::facts::{Facts, Network};
 use self::view::View;
 use crate::allocator::PodFacts;
 use crate::ipam::{Cap, Holder, Quarantine, Stickiness};
+use crate::sources::describe;
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics::Metrics;
 
@@ -62,6 +67,8 @@ pub struct Options {
     pub patience: Duration,
     /// Where the kernel's `/sys` is.
     pub sysfs: PathBuf,
+    /// Where the kubelet tells of devices.
+    pub kubelet: PathBuf,
     /// Where the kernel's `/proc/sys` is.
     pub sysctls: PathBuf,
     /// Where readiness shows.
@@ -101,6 +108,7 @@ impl Agent {
         tasks.spawn(fallback::run(agent.clone(), requests));
         tasks.spawn(detach::run(agent.clone(), due));
         tasks.spawn(sysctls::run(agent.clone()));
+        publish_facts(&agent.options, tasks);
         agent
     }
 
@@ -123,4 +131,22 @@ impl Agent {
     fn quarantine(&self) -> Quarantine {
         self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).now()
     }
+}
+
+fn publish_facts(options: &Options, tasks: &mut JoinSet<()>) {
+    let network = match Network::open() {
+        Ok(network) => network,
+        Err(error) => {
+            warn!("the facts of this node are not published: {}", describe(&error));
+            return;
+        }
+    };
+    let facts = Facts {
+        client: options.client.clone(),
+        node: options.node.clone(),
+        sysfs: Sysfs::at(&options.sysfs),
+        kubelet: options.kubelet.clone(),
+        network,
+    };
+    tasks.spawn(facts.publish());
 }

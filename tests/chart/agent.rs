@@ -1,4 +1,4 @@
-//! The DaemonSet of the agent.
+//! The `DaemonSet` of the agent.
 
 use crate::helm::{Helm, pick, titles};
 use serde_json::{Value, json};
@@ -55,10 +55,25 @@ pub(crate) fn the_plugins_find_its_socket_on_the_host(helm: &Helm) {
     let pod = pod_spec(&objects);
     let args = pod["containers"][0]["args"].as_array().unwrap();
     assert!(args.contains(&json!("--socket=/run/rails/agent.sock")), "{args:?}");
-    assert_eq!(pod["containers"][0]["volumeMounts"], json!([{"name": "socket", "mountPath": "/run/rails"}]));
+    assert_eq!(pod["containers"][0]["volumeMounts"][0], json!({"name": "socket", "mountPath": "/run/rails"}));
     assert_eq!(
-        pod["volumes"],
-        json!([{"name": "socket", "hostPath": {"path": "/run/rails", "type": "DirectoryOrCreate"}}])
+        pod["volumes"][0],
+        json!({"name": "socket", "hostPath": {"path": "/run/rails", "type": "DirectoryOrCreate"}})
+    );
+}
+
+pub(crate) fn it_finds_the_kubelet_s_folder(helm: &Helm) {
+    let objects = helm.render(&["--set", "spiderpoolAgent.kubeletRootDir=/data/kubelet"]);
+    let pod = pod_spec(&objects);
+    let args = pod["containers"][0]["args"].as_array().unwrap();
+    assert!(args.contains(&json!("--pod-resources=/data/kubelet/pod-resources/kubelet.sock")), "{args:?}");
+    assert_eq!(
+        pod["containers"][0]["volumeMounts"][1],
+        json!({"name": "pod-resources", "mountPath": "/data/kubelet/pod-resources", "readOnly": true})
+    );
+    assert_eq!(
+        pod["volumes"][1],
+        json!({"name": "pod-resources", "hostPath": {"path": "/data/kubelet/pod-resources", "type": "DirectoryOrCreate"}})
     );
 }
 

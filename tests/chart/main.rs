@@ -92,6 +92,7 @@ fn main() {
         agent::it_has_privileges_only_to_set_what_belongs_to_the_host,
         agent::it_runs_on_every_node_and_is_never_slowed_down,
         agent::the_plugins_find_its_socket_on_the_host,
+        agent::it_finds_the_kubelet_s_folder,
         agent::the_program_takes_every_argument,
         agent::it_can_be_left_to_another_program,
     ];

@@ -23,6 +23,7 @@ mod cluster;
 mod control_plane;
 mod crds;
 mod documents;
+mod facts;
 #[path = "../shared/files.rs"]
 mod files;
 mod injection;
@@ -43,6 +44,8 @@ mod resources;
 mod schema_cases;
 mod schema_rules;
 mod service;
+#[path = "../shared/sysfs_tree.rs"]
+mod sysfs_tree;
 
 use std::future::Future;
 use std::sync::{PoisonError, RwLock};
@@ -118,6 +121,8 @@ fn trials() -> Vec<Trial> {
         agent::survives_being_killed,
         agent::gives_back_what_could_not_be_attached,
         reinvocation::mends_what_a_later_webhook_does,
+        facts::are_published_and_stay_right,
+        facts::are_published_by_the_agent_of_a_node,
         burst::of_400_and_1000_pods,
     ]
 }
@@ -127,7 +132,8 @@ static MACHINE: RwLock<()> = RwLock::new(());
 
 fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn() -> F) -> Trial {
     Trial::ignorable_test(name, move || {
-        if let Some(reason) = cluster::missing() {
+        let facts_missing = || name.starts_with("facts::").then(facts::missing).flatten();
+        if let Some(reason) = cluster::missing().or_else(facts_missing) {
             return Ok(Completion::ignored_with(reason));
         }
         // A test that panicked has nothing to do with the next one.

@@ -3,7 +3,7 @@
 //! [`Socket`] speaks to the network namespace that it was opened in, wherever its thread goes afterwards. Operations are
 //! its methods, one file for each object of the kernel; [`Message`] and [`Attributes`] are the bytes. Replies are read
 //! attribute by attribute: what a newer kernel adds is passed over, and nothing depends on the size of its structures.
-//! [`Monitor`] tells that something changed, not what.
+//! [`Namespace`] is where to open one. [`Monitor`] tells that something changed, not what.
 
 mod addresses;
 mod change_links;
@@ -11,6 +11,7 @@ mod codec;
 mod error;
 mod links;
 mod monitor;
+mod namespace;
 mod neighbours;
 mod routes;
 mod rules;
@@ -25,6 +26,7 @@ pub(crate) use codec::{text, u32_at, u64_at};
 pub use error::{NetlinkError, Refusal};
 pub use links::Link;
 pub use monitor::Monitor;
+pub use namespace::{Namespace, NamespaceError};
 pub use neighbours::Neighbour;
 pub use routes::{MAIN_TABLE, Route};
 pub use rules::Rule;

@@ -7,6 +7,7 @@
 mod changes;
 mod links;
 mod namespace;
+mod namespaces;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -27,6 +28,8 @@ fn main() {
         trial("changes::of_routes_and_rules_are_idempotent", changes::of_routes_and_rules_are_idempotent),
         trial("changes::of_neighbours_replace", changes::of_neighbours_replace),
         trial("changes::of_virtual_functions_need_a_port", changes::of_virtual_functions_need_a_port),
+        trial("namespaces::are_worked_in_from_outside", namespaces::are_worked_in_from_outside),
+        trial("namespaces::that_are_none_are_refused", namespaces::that_are_none_are_refused),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 use railweave_cni::wire::DEFAULT_SOCKET;
 
+use crate::agent::facts::KUBELET_SOCKET;
 use crate::cli::input::Logging;
 use crate::cli::process::on_all_addresses;
 use crate::cli::variables::{number, switch};
@@ -56,6 +57,9 @@ pub(crate) struct AgentArgs {
     /// Where the kernel tells of devices
     #[arg(long, hide = true, default_value = "/sys", value_name = "DIR")]
     pub(crate) sysfs: PathBuf,
+    /// Where the kubelet tells which devices are behind which resource; it may be absent
+    #[arg(long, env = "RAILWEAVE_POD_RESOURCES", default_value = KUBELET_SOCKET, value_name = "FILE")]
+    pub(crate) pod_resources: PathBuf,
     /// Where the kernel's settings of the host are
     #[arg(long, hide = true, default_value = "/proc/sys", value_name = "DIR")]
     pub(crate) sysctls: PathBuf,

@@ -27,6 +27,7 @@ pub(super) async fn run(args: AgentArgs) -> Result<(), ProcessError> {
         metrics_port: _,
         patience_ms,
         sysfs,
+        pod_resources,
         sysctls,
         logging: _,
     } = args;
@@ -47,6 +48,7 @@ pub(super) async fn run(args: AgentArgs) -> Result<(), ProcessError> {
             releases_conflicts: release_conflicts,
             patience: Duration::from_millis(patience_ms),
             sysfs,
+            kubelet: pod_resources,
             sysctls,
             health: health.clone(),
             metrics,
