@@ -21,6 +21,8 @@ use crate::sources::describe;
 
 /// How long a plugin waits at most. Spiderpool's gives up after 100 s, and the kubelet tries again.
 const DEADLINE: Duration = Duration::from_mins(1);
+/// What is left of it for saying what kept the pod waiting.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// How long the leader has at most when it was not there the last time.
 const LITTLE_PATIENCE: Duration = Duration::from_millis(250);
 
@@ -58,10 +60,15 @@ impl Agent {
         if args.if_name.is_empty() || name.is_empty() || namespace.is_empty() {
             return Err("ifName, podNamespace and podName must not be empty".to_owned());
         }
-        let details = match timeout_at(deadline, self.addresses(args, deadline)).await {
+        let mut details = match timeout_at(deadline, self.addresses(args, deadline - LAST_WORD)).await {
             Ok(details) => details?,
             Err(_) => return Err(of(args, format_args!("no answer within {} s", DEADLINE.as_secs()))),
         };
+        if args.clean_gateway {
+            let asked = details.iter_mut().filter(|detail| detail.interface == args.if_name);
+            // The leader does not know the plugin's configuration.
+            asked.for_each(|detail| detail.clean_gateway = Some(true));
+        }
         Ok(answer::reply(&details, &self.view.settings()))
     }
 

@@ -115,18 +115,19 @@ impl Books {
             writes.push(async move { (pool, books.write_pool(pool, edits).await) }.boxed());
         }
         let results: Vec<_> = futures::stream::iter(writes).buffer_unordered(CONCURRENCY).collect().await;
-        let mut written = Written::default();
+        let (mut written, mut unknown) = (Written::default(), Vec::new());
         for (pool, result) in results {
             match result {
                 Ok(version) => {
                     self.apply(pool, version, &edits[pool]);
                     written.pools.insert(pool.clone());
                 }
-                Err(Unwritten::Unknown) => written.reread.extend(self.refresh(pool).await),
+                Err(Unwritten::Unknown) => unknown.push(pool.clone()),
                 Err(Unwritten::Gone) => self.forget(pool),
                 Err(Unwritten::Unreadable) => {}
             }
         }
+        written.reread = self.refresh(unknown).await;
         written
     }
 
@@ -185,22 +186,31 @@ impl Books {
         self.client.request(request).await
     }
 
-    /// Reads a pool as it is now. If that fails, the pool is unknown until its watch speaks or this is tried again.
-    async fn refresh(&mut self, pool: &Arc<str>) -> Option<DynamicObject> {
+    /// Reads pools as they are now. One that cannot be read is unknown until its watch speaks or this is tried again.
+    async fn refresh(&mut self, pools: Vec<Arc<str>>) -> Vec<DynamicObject> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
-        match api.get_opt(pool).await {
-            Ok(Some(object)) => {
-                let version = object.resource_version().unwrap_or_default();
-                self.take(pool, version, object.data["status"]["allocatedIPs"].as_str());
-                return Some(object);
-            }
-            Ok(None) => self.forget(pool),
-            Err(error) => {
-                warn!(pool = &**pool, "failed to read the records of a pool: {}", describe(&error));
-                self.versions.remove(pool);
+        let mut reads = Vec::with_capacity(pools.len());
+        for pool in pools {
+            let api = api.clone();
+            reads.push(async move { (api.get_opt(&pool).await, pool) }.boxed());
+        }
+        let results: Vec<_> = futures::stream::iter(reads).buffer_unordered(CONCURRENCY).collect().await;
+        let mut reread = Vec::new();
+        for (result, pool) in results {
+            match result {
+                Ok(Some(object)) => {
+                    let version = object.resource_version().unwrap_or_default();
+                    self.take(&pool, version, object.data["status"]["allocatedIPs"].as_str());
+                    reread.push(object);
+                }
+                Ok(None) => self.forget(&pool),
+                Err(error) => {
+                    warn!(pool = &*pool, "failed to read the records of a pool: {}", describe(&error));
+                    self.versions.remove(&pool);
+                }
             }
         }
-        None
+        reread
     }
 
     fn take(&mut self, pool: &str, version: String, text: Option<&str>) {

@@ -337,7 +337,7 @@ pub(crate) async fn cost_of_attaching_without_the_leader() {
             "| {count} | {nodes} | {:.1} s | {:.1} s | {:.2} ms | {:.2} | {:.2} |",
             took.as_secs_f64(),
             times.iter().max().unwrap().as_secs_f64(),
-            used * 1000.0 / each,
+            used / each,
             commits / each,
             conflicts / each,
         );

@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use kube::Api;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use self::world::World;
@@ -31,6 +31,9 @@ pub(super) use self::request::{Rail, Request};
 
 /// Pods that ask within this time are one batch.
 const GATHER: Duration = Duration::from_millis(10);
+
+/// An API server that takes longer to list the pools is asked again.
+const LONGEST_READ: Duration = Duration::from_secs(20);
 
 /// Edits by pool.
 type Edits = BTreeMap<Arc<str>, Vec<Edit>>;
@@ -85,9 +88,7 @@ impl Work {
         }
         let fresh = match self.read().await {
             Ok(fresh) => fresh,
-            Err(error) => {
-                return self.put_off(asked, &format!("failed to read the pools: {}", describe(&error)));
-            }
+            Err(why) => return self.put_off(asked, &format!("failed to read the pools: {why}")),
         };
         let (asked, intents) = self.intents(asked).await;
         let Some(world) = &mut self.world else { return };
@@ -130,12 +131,14 @@ impl Work {
     }
 
     /// Reads the world unless what is known of it will do; returns whether it was read now.
-    async fn read(&mut self) -> Result<bool, kube::Error> {
+    async fn read(&mut self) -> Result<bool, String> {
         if self.world.as_ref().is_some_and(World::will_do) {
             return Ok(false);
         }
         self.world = None;
-        self.world = Some(World::read(&self.agent).await?);
+        let read = timeout(LONGEST_READ, World::read(&self.agent)).await;
+        let read = read.map_err(|_| format!("no answer within {} s", LONGEST_READ.as_secs()))?;
+        self.world = Some(read.map_err(|error| describe(&error))?);
         Ok(true)
     }
 
