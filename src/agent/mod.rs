@@ -2,8 +2,8 @@
 //!
 //! The leader allocates ([`crate::controllers`]); the agent hands out what the endpoints of its node say. It watches
 //! the pods and endpoints of its own node, its `RailNode`, the `SpiderCoordinator` and the configuration, and nothing
-//! else: five watches of a few objects, whatever the size of the cluster. Where no endpoint comes, because the leader
-//! is away or because the pod was annotated by hand, `fallback` reads the rest of the world, makes the same plan
+//! else: a handful of watches of a few objects, whatever the size of the cluster. Where no endpoint comes, because
+//! the leader is away or because the pod was annotated by hand, `fallback` reads the rest of the world, makes the same plan
 //! and the same fenced writes. `routes` is the REST API, `attach` and `detach` what is behind it; [`facts`] publishes
 //! what the node has for rails. Read [`Agent`] first.
 

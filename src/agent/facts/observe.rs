@@ -16,8 +16,8 @@ use crate::sources::describe;
 
 /// A change of links seldom comes alone.
 const SETTLE: Duration = Duration::from_millis(200);
-/// Nobody tells of RDMA devices that come and go; and to look through all PCI functions takes ten milliseconds where there
-/// are a thousand, too long for each link of each pod.
+/// Nobody tells of RDMA devices that come and go; and to look through all PCI functions reads thousands of files where
+/// there are a thousand, too many for each link of each pod.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The sockets through which the host's links and addresses are seen.
