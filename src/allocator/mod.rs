@@ -7,8 +7,12 @@
 
 mod books;
 mod endpoints;
+mod nodes;
 mod pods;
+mod reserved;
 
 pub use books::{Books, Edit, Written};
 pub use endpoints::{Delivered, EndpointFacts, amend, deliver};
+pub use nodes::NodeState;
 pub use pods::PodFacts;
+pub use reserved::reserved_addresses;

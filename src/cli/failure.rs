@@ -2,8 +2,8 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
+use super::cluster::ClusterError;
 use super::demo::ClientError;
-use super::explain::ClusterError;
 use crate::admission::ServeError;
 use crate::admission::files::FilesError;
 use crate::catalog::BadObject;
@@ -101,6 +101,19 @@ pub enum Failure {
         #[source]
         source: serde_json::Error,
     },
+    /// Something that was named is not there.
+    #[error("there is no {what} {name}; {known}")]
+    Unknown {
+        /// `group`
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// What there is instead.
+        known: String,
+    },
+    /// A pod's addresses cannot be planned at all.
+    #[error("failed to plan addresses: {0}")]
+    Addresses(String),
     /// The cluster cannot be asked.
     #[error(transparent)]
     Cluster(#[from] ClusterError),

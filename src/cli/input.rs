@@ -71,7 +71,7 @@ fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failure> {
 }
 
 /// `--release-namespace`
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Release {
     /// Namespace that railweave is installed in: its pods are never injected, its networks serve everyone
     #[arg(long, value_name = "NAMESPACE", default_value = "spiderpool", env = "RELEASE_NAMESPACE")]

@@ -4,6 +4,8 @@
 //! answer in the cluster. Read [`Cli`] first; [`Failure`] and [`Exit`] say how a run can end.
 
 mod agent;
+mod capacity;
+mod cluster;
 mod completions;
 mod console;
 mod controller;
@@ -16,14 +18,17 @@ mod failure;
 mod fix;
 mod inject;
 mod input;
+mod ipam;
 mod judge;
 mod local;
 mod manifests;
 mod plan;
 mod process;
+mod pools;
 mod render;
 mod report;
 mod review;
+mod scene;
 mod serve;
 mod template;
 mod validate;
@@ -35,10 +40,10 @@ use clap::{Parser, Subcommand};
 
 use crate::telemetry::logging;
 
+pub use cluster::ClusterError;
 pub use console::Console;
 pub use demo::ClientError;
 pub use docs::markdown;
-pub use explain::ClusterError;
 pub use failure::{Exit, Failure};
 pub use process::ProcessError;
 
@@ -68,6 +73,9 @@ enum Verb {
     Explain(explain::Explain),
     Manifests(manifests::Manifests),
     Plan(plan::Plan),
+    Pools(pools::PoolsVerb),
+    Capacity(capacity::CapacityVerb),
+    Ipam(ipam::Ipam),
     Controller(Box<controller::ControllerArgs>),
     Agent(Box<agent::AgentArgs>),
     Completions(completions::Completions),
@@ -132,6 +140,9 @@ impl Verb {
             Self::Explain(verb) => verb.run(console),
             Self::Manifests(verb) => verb.run(console),
             Self::Plan(verb) => verb.run(console),
+            Self::Pools(verb) => verb.run(console),
+            Self::Capacity(verb) => verb.run(console),
+            Self::Ipam(verb) => verb.run(console),
             Self::Controller(verb) => verb.run(),
             Self::Agent(verb) => verb.run(),
             Self::Completions(verb) => verb.run(console),

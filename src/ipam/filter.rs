@@ -1,4 +1,4 @@
-use super::intent::{Attachment, Intent, Owner};
+use super::intent::{Attachment, Intent, NodeView, Owner};
 use super::pool::{Closed, PodAffinity, Pool};
 use crate::net::Family;
 use crate::reason::Reason;
@@ -68,7 +68,7 @@ pub(super) fn refusal(
     if pool.affinity.rank == 0 {
         return None;
     }
-    if !serves_node(pool, intent) {
+    if !pool.serves_node(&intent.node) {
         return Some(Refusal::Node);
     }
     if !serves_namespace(pool, intent) {
@@ -80,12 +80,15 @@ pub(super) fn refusal(
     (!serves_network(pool, attachment)).then_some(Refusal::Network)
 }
 
-/// A list of names beats the selector.
-fn serves_node(pool: &Pool, intent: &Intent) -> bool {
-    match (&pool.affinity.nodes, &pool.affinity.node) {
-        (Some(names), _) => names.contains(&intent.node.name),
-        (None, Some(selector)) => selector.matches(&intent.node.labels),
-        (None, None) => true,
+impl Pool {
+    /// Whether pods of the node may have addresses of the pool: `nodeName`, or else `nodeAffinity`.
+    #[must_use]
+    pub fn serves_node(&self, node: &NodeView) -> bool {
+        match (&self.affinity.nodes, &self.affinity.node) {
+            (Some(names), _) => names.contains(&node.name),
+            (None, Some(selector)) => selector.matches(&node.labels),
+            (None, None) => true,
+        }
     }
 }
 

@@ -8,8 +8,10 @@
 
 mod assign;
 mod attachments;
+pub mod audit;
 mod batch;
 mod candidates;
+mod capacity;
 mod facts;
 mod failure;
 mod filter;
@@ -29,9 +31,12 @@ mod selector;
 mod shelf;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod usage;
 
 pub use attachments::DefaultNetwork;
 pub use candidates::Families;
+pub use capacity::{End, NodeCapacity, Room, capacity};
 pub use facts::{Master, NodeFacts};
 pub use failure::{Failure, PoolRefusal, RailFailure};
 pub use intent::{Attachment, Holder, Intent, NamespaceView, NodeView, Owner, Stickiness};
@@ -44,3 +49,5 @@ pub use pools::Pools;
 pub use record::Record;
 pub use selector::Labels;
 pub use shelf::Cap;
+pub use trace::{FamilyTrace, PoolTrace, RailTrace, trace};
+pub use usage::{NodeUsage, PoolUsage, node_usage, pool_states, pool_usage};

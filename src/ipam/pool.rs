@@ -93,6 +93,16 @@ impl Pool {
         self.subnet.family()
     }
 
+    /// Why nothing new is allocated from it, if so.
+    #[must_use]
+    pub fn why_closed(&self) -> Option<String> {
+        Some(match self.closed.as_ref()? {
+            Closed::Terminating => "it is being deleted".to_owned(),
+            Closed::Disabled => "it is disabled".to_owned(),
+            Closed::Overlaps(older) => format!("it overlaps the older pool {older}"),
+        })
+    }
+
     /// An address of it as interfaces carry it: with the subnet's prefix length.
     #[must_use]
     pub fn with_prefix(&self, address: Address) -> String {

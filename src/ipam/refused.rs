@@ -29,7 +29,7 @@ pub(super) enum Eligible {
 }
 
 impl Question<'_> {
-    fn choice(&self) -> Option<&Choice> {
+    pub(super) fn choice(&self) -> Option<&Choice> {
         self.candidates.of(self.family).map(|choice| &**choice)
     }
 
@@ -79,14 +79,7 @@ impl Question<'_> {
             match pools.at(id) {
                 Err(reason) => refuse(Refusal::Unreadable, name, reason.to_owned()),
                 Ok(pool) => {
-                    let refusal = filter::refusal(pool, self.family, self.intent, self.attachment)
-                        .or_else(|| self.other_subnet(pool).then_some(Refusal::Master));
-                    let (refusal, detail) = match refusal {
-                        Some(refusal) => {
-                            (refusal, filter::explain(refusal, pool, self.intent, self.attachment))
-                        }
-                        None => limit(id),
-                    };
+                    let (refusal, detail) = self.refusal(pool).unwrap_or_else(|| limit(id));
                     refuse(refusal, name, detail);
                 }
             }
@@ -97,6 +90,13 @@ impl Question<'_> {
             pools: refusals.into_iter().map(|(_, refused)| refused).collect(),
             ..RailFailure::of(self.attachment, reason, detail)
         }
+    }
+
+    /// The condition that the pool does not fulfil, and what that means for people.
+    pub(super) fn refusal(&self, pool: &super::Pool) -> Option<(Refusal, String)> {
+        let refusal = filter::refusal(pool, self.family, self.intent, self.attachment)
+            .or_else(|| self.other_subnet(pool).then_some(Refusal::Master))?;
+        Some((refusal, filter::explain(refusal, pool, self.intent, self.attachment)))
     }
 
     fn other_subnet(&self, pool: &super::Pool) -> bool {
@@ -136,7 +136,7 @@ impl Question<'_> {
     }
 }
 
-fn unknown_detail(name: &str, pools: &Pools) -> String {
+pub(super) fn unknown_detail(name: &str, pools: &Pools) -> String {
     if crate::rules::Wildcard::is_pattern(name) {
         return "no pool matches".to_owned();
     }

@@ -86,6 +86,6 @@ impl<'a> Shelf<'a> {
 }
 
 /// The free addresses of a pool.
-fn gaps<'a>(pool: &'a Pool, ledger: &'a Ledger) -> impl Iterator<Item = Range> + 'a {
+pub(super) fn gaps<'a>(pool: &'a Pool, ledger: &'a Ledger) -> impl Iterator<Item = Range> + 'a {
     pool.allocatable.ranges().iter().flat_map(|range| ledger.in_use().gaps(*range))
 }

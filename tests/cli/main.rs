@@ -6,6 +6,7 @@
     reason = "outside functions marked as tests, clippy does not see that all of this is one"
 )]
 
+mod addresses;
 mod demo;
 mod explain;
 mod fix;

@@ -75,7 +75,7 @@ pub(crate) fn create_nodes(installation: &Installation, count: usize) {
 }
 
 /// An installation with networks, pools of exactly `size` addresses and nodes.
-async fn installed(test: &str, size: usize, nodes: usize) -> Installation {
+pub(crate) async fn installed(test: &str, size: usize, nodes: usize) -> Installation {
     let installation = Installation::start(test, Options::default()).await;
     installation.cluster.apply(&rails_of_size(size));
     create_nodes(&installation, nodes);

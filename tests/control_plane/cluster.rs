@@ -142,6 +142,11 @@ impl Cluster {
         output.into()
     }
 
+    /// The kubeconfig of the administrator.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// Writes a kubeconfig of a service account, which has the rights that RBAC gives it and no others.
     pub(crate) fn service_account(&self, namespace: &str, name: &str) -> PathBuf {
         let token = self.kubectl_ok(&["create", "token", name, "--namespace", namespace], "").out;

@@ -16,6 +16,7 @@
 mod agent;
 mod aliases;
 mod allocation;
+mod audit;
 mod availability;
 mod burst;
 mod certificates;
@@ -120,6 +121,8 @@ fn trials() -> Vec<Trial> {
         agent::races_with_the_leader,
         agent::survives_being_killed,
         agent::gives_back_what_could_not_be_attached,
+        audit::mends_what_two_reads_prove,
+        audit::a_record_alone_holds_the_address_while_its_node_is_away,
         reinvocation::mends_what_a_later_webhook_does,
         facts::are_published_and_stay_right,
         facts::are_published_by_the_agent_of_a_node,

@@ -1,6 +1,6 @@
 //! `railweave explain`: every step of a decision, in order, from the server's own code.
 
-mod cluster;
+mod addresses;
 mod report;
 mod webhook;
 
@@ -9,15 +9,15 @@ use std::path::PathBuf;
 use clap::Args;
 
 use self::report::{Explanation, Explanations, Subject};
+use super::cluster;
 use super::console::{Console, Ink};
 use super::failure::{Exit, Failure};
 use super::input::{Files, Format, Release, offline_settings};
 use super::local::runtime;
+use super::scene::Place;
 use super::template::{namespace_of, places, pod_of};
 use crate::catalog::Catalog;
 use crate::sources::{Directory, FileProblem, read_manifests};
-
-pub use cluster::ClusterError;
 
 /// Explains why a pod is injected, left alone or denied, step by step
 #[derive(Debug, Args)]
@@ -30,10 +30,14 @@ The pod comes from the cluster (NAMESPACE/POD) or from files (-f: pods and pod t
         container and quantities, and the result with its reason code: the same code as in denials, warnings, Events \
         and metrics.
 
+A pod that is bound to a node, or given one with --node, is followed through IPAM: for each rail who names its pools, each \
+        pool with its free addresses or the condition that it does not fulfil, then the addresses, or why there are none.
+
 Exit code 0: injected or left alone; 1: denied.",
     after_help = "Examples:
   railweave explain team-a/trainer-0
   railweave explain -f manifests/guide/deployment.yaml --catalog manifests/guide/webhook
+  railweave explain -f job.yaml --catalog cluster/ --node node-17
   railweave explain -f job.yaml -o json | jq '.pods[].reason'"
 )]
 pub(super) struct Explain {
@@ -49,6 +53,9 @@ pub(super) struct Explain {
     /// Namespace of objects in files that name none
     #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
     namespace: String,
+    /// Node that pods in files are taken to be bound to
+    #[arg(long, value_name = "NODE", conflicts_with = "pod")]
+    node: Option<String>,
     /// Context of the kubeconfig
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
@@ -82,8 +89,15 @@ impl Explain {
     /// Runs the verb.
     pub(super) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         let output = self.output;
-        let (subjects, catalog, problems) = self.gather()?;
-        let pods = subjects.into_iter().map(|subject| Explanation::of(subject, &catalog));
+        let place = Place::of(self.catalog.clone(), self.context.clone(), &self.config_map, &self.release);
+        let (subjects, catalog, mut problems) = self.gather()?;
+        // A scene costs lists of all pods and endpoints, which few questions need.
+        let scene = if subjects.iter().any(Subject::is_bound) {
+            place.read_quietly().map_err(|failure| problems.push(failure.message())).ok()
+        } else {
+            None
+        };
+        let pods = subjects.into_iter().map(|subject| Explanation::of(subject, &catalog, scene.as_ref()));
         let found = Explanations { pods: pods.collect::<Result<_, _>>()?, problems };
         match output {
             Format::Json => console.line(serde_json::to_string_pretty(&found)?)?,
@@ -94,11 +108,14 @@ impl Explain {
 
     /// The pods, and what to decide on them with.
     fn gather(self) -> Result<(Vec<Subject>, Catalog, Vec<String>), Failure> {
-        let Self { pod, filename, catalog, namespace, context, config_map, output: _, release } = self;
+        let Self { pod, filename, catalog, namespace, node, context, config_map, output: _, release } = self;
         let mut subjects = match &pod {
             Some(_) => Vec::new(),
             None => subjects(&Files { filename }, &namespace)?,
         };
+        for subject in &mut subjects {
+            subject.bind(node.as_deref());
+        }
         let mut problems = Vec::new();
         let from_directory = match catalog {
             Some(path) => {

@@ -3,12 +3,14 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::addresses;
 use super::webhook::{Entry, entry};
 use crate::api::keys;
 use crate::catalog::Catalog;
 use crate::cli::console::{Console, Ink};
 use crate::cli::failure::Failure;
-use crate::cli::judge::judge;
+use crate::cli::judge::{apply, judge};
+use crate::cli::scene::Scene;
 use crate::inject::{Decision, Step};
 use crate::reason::Reason;
 
@@ -44,10 +46,11 @@ pub(super) struct Explanation {
     given: Option<Given>,
 }
 
+/// One step.
 #[derive(Debug, Serialize)]
-struct Line {
-    subject: &'static str,
-    finding: String,
+pub(super) struct Line {
+    pub(super) subject: &'static str,
+    pub(super) finding: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,10 +75,25 @@ pub(super) struct Subject {
     pub(super) stored: bool,
 }
 
+impl Subject {
+    /// Whether it is known where the pod runs.
+    pub(super) fn is_bound(&self) -> bool {
+        self.pod["spec"]["nodeName"].is_string()
+    }
+
+    /// Takes a pod that has no node to be bound to this one.
+    pub(super) fn bind(&mut self, node: Option<&str>) {
+        if let Some(node) = node.filter(|_| !self.is_bound() && self.pod["spec"].is_object()) {
+            self.pod["spec"]["nodeName"] = node.into();
+        }
+    }
+}
+
 impl Explanation {
-    /// Decides on a pod and keeps every step.
-    pub(super) fn of(subject: Subject, catalog: &Catalog) -> Result<Self, Failure> {
-        let Subject { pod, source, object, namespace, stored } = subject;
+    /// Decides on a pod and keeps every step; with a scene, those of IPAM as well.
+    pub(super) fn of(subject: Subject, catalog: &Catalog, scene: Option<&Scene>) -> Result<Self, Failure> {
+        let bound = subject.is_bound();
+        let Subject { mut pod, source, object, namespace, stored } = subject;
         let Entry { name: webhook, why } = entry(&pod, &namespace, catalog);
         let called = webhook.unwrap_or("none");
         let mut steps = vec![Line { subject: "webhook", finding: format!("{called}: {why}") }];
@@ -103,6 +121,16 @@ impl Explanation {
         };
         let unchanged = decision == "inject" && judgement.patch.is_none();
         let reason = if unchanged { Reason::AlreadyInjected } else { outcome.reason() };
+        if let (Some(scene), true) = (scene, bound) {
+            // A stored pod gets addresses for the networks that it has, whatever would be decided today.
+            if let Some(patch) = judgement.patch.as_ref().filter(|_| !stored) {
+                apply(patch, &mut pod)?;
+            }
+            if pod["metadata"]["namespace"].is_null() {
+                pod["metadata"]["namespace"] = namespace.clone().into();
+            }
+            steps.extend(addresses::steps(&pod, scene));
+        }
         Ok(Self {
             source,
             object,

@@ -8,15 +8,14 @@ use kube::runtime::watcher::{self, Config, Event};
 use kube::{Api, ResourceExt};
 
 use super::options::NodeReport;
-use crate::allocator::{Books, EndpointFacts, PodFacts};
+use crate::allocator::{Books, EndpointFacts, NodeState, PodFacts, reserved_addresses};
 use crate::api::{RailNode, SpiderEndpoint, SpiderReservedIP, keys};
 use crate::catalog::Catalog;
 use crate::controllers::{FIELD_MANAGER, Leader};
 use crate::ipam::{
-    Attachment, DefaultNetwork, Failure, Holder, Intent, NamespaceView, NodeFacts, NodeView, Pools,
-    Stickiness,
+    Attachment, DefaultNetwork, Failure, Holder, Intent, NamespaceView, NodeFacts, Pools, Stickiness,
 };
-use crate::net::{Range, RangeSet};
+use crate::net::RangeSet;
 use crate::sources::{Mirror, follow};
 
 /// Everything allocation depends on, as the watches tell it.
@@ -32,14 +31,6 @@ pub(super) struct World {
     listing: Vec<String>,
     pools_listed: bool,
     compiled: Option<(Arc<Catalog>, Pools)>,
-}
-
-/// What is kept of a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct NodeState {
-    pub(super) view: Arc<NodeView>,
-    /// Whether its kubelet answers.
-    pub(super) ready: bool,
 }
 
 /// An event of one of the watches.
@@ -135,7 +126,7 @@ impl World {
             follow(
                 Api::<SpiderReservedIP>::all(client()),
                 Config::default(),
-                |reserved| (reserved.name_any(), addresses(&reserved)),
+                |reserved| (reserved.name_any(), reserved_addresses(&reserved)),
                 Seen::Reserved,
             ),
             follow(pools, Config::default(), |pool| pool, |event| Seen::Pool(Box::new(event))),
@@ -274,25 +265,4 @@ fn chance(same: bool) -> Vec<News> {
 
 fn key(endpoint: &SpiderEndpoint) -> String {
     format!("{}/{}", endpoint.namespace().unwrap_or_default(), endpoint.name_any())
-}
-
-/// What the object keeps from being handed out; a range that cannot be read keeps nothing.
-fn addresses(reserved: &SpiderReservedIP) -> RangeSet {
-    if reserved.metadata.deletion_timestamp.is_some() {
-        return RangeSet::default();
-    }
-    reserved.spec.ips.iter().flatten().filter_map(|text| text.parse::<Range>().ok()).collect()
-}
-
-impl NodeState {
-    fn of(node: Node) -> Self {
-        let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
-        Self {
-            ready: conditions.iter().any(|known| known.type_ == "Ready" && known.status == "True"),
-            view: Arc::new(NodeView {
-                name: node.metadata.name.unwrap_or_default(),
-                labels: node.metadata.labels.unwrap_or_default(),
-            }),
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod affinity;
 mod all_or_none;
+mod capacity;
 mod held;
 mod masters;
 mod order;
@@ -11,6 +12,8 @@ mod records;
 mod routes;
 mod sizing;
 mod sources;
+mod trace;
+mod usage;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

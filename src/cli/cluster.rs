@@ -1,4 +1,4 @@
-//! Reads from a cluster, once, what a decision depends on. Nothing is watched and nothing written.
+//! Reads from a cluster, once, what decisions depend on. Nothing is watched and nothing written.
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::config::KubeConfigOptions;
@@ -73,13 +73,46 @@ pub(super) async fn catalog(client: &Client, identity: Identity, config_map: &st
     (assembler.assemble(), problems)
 }
 
+/// All objects of a kind as the API server has them now, a page at a time.
+pub(super) async fn list(client: &Client, resource: &ApiResource) -> Result<Vec<Value>, ClusterError> {
+    const PAGE: u32 = 500;
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
+    let mut parameters = ListParams::default().limit(PAGE);
+    let mut objects = Vec::new();
+    loop {
+        let what = || resource.plural.clone();
+        let failed = |error| ClusterError::Get { what: what(), source: Box::new(error) };
+        let page = api.list(&parameters).await.map_err(failed)?;
+        let next = page.metadata.continue_.filter(|token| !token.is_empty());
+        objects.extend(page.items.into_iter().map(|object| value(object, resource)));
+        match next {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => return Ok(objects),
+        }
+    }
+}
+
+/// The `ConfigMap` of the installation, if it is there.
+pub(super) async fn config_map(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Value>, ClusterError> {
+    let resource = resource("", "v1", "ConfigMap", "configmaps");
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    let what = || format!("ConfigMap {namespace}/{name}");
+    let failed = |error| ClusterError::Get { what: what(), source: Box::new(error) };
+    Ok(api.get_opt(name).await.map_err(failed)?.map(|object| value(object, &resource)))
+}
+
 fn take(assembler: &mut Assembler, object: &Value, problems: &mut Vec<String>) {
     if let Err(error) = assembler.objects.apply(object) {
         problems.push(error.to_string());
     }
 }
 
-fn kinds() -> [ApiResource; 6] {
+/// The kinds that admission knows.
+pub(super) fn kinds() -> [ApiResource; 6] {
     let ours = |kind: Kind| resource(GROUP, VERSION, kind.name(), kind.plural());
     [
         ours(Kind::MultusConfig),
@@ -96,7 +129,7 @@ fn kinds() -> [ApiResource; 6] {
     ]
 }
 
-fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
+pub(super) fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
 }
 
