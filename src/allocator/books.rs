@@ -162,6 +162,13 @@ impl Books {
             Err(kube::Error::Api(status)) if status.code == 404 => Err(Unwritten::Gone),
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 self.metrics.ipam_commits.with_label_values(&["conflict"]).inc();
+                let allocates = edits.iter().any(|edit| matches!(edit, Edit::Set(..)));
+                let lost = if allocates {
+                    &self.metrics.allocation_conflicts
+                } else {
+                    &self.metrics.release_conflicts
+                };
+                lost.inc();
                 Err(Unwritten::Unknown)
             }
             Err(error) => {

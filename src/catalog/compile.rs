@@ -65,6 +65,8 @@ pub struct Counts {
     pub namespaces: usize,
     /// Pools.
     pub pools: usize,
+    /// Subnets.
+    pub subnets: usize,
 }
 
 impl Catalog {
@@ -86,6 +88,7 @@ impl Catalog {
             groups: groups.values().map(HashMap::len).sum(),
             namespaces: objects.namespace_names.len(),
             pools: objects.pools.len(),
+            subnets: objects.subnets.len(),
         };
         Self {
             peers: Peers::build(objects.pools.values(), objects.subnets.values(), objects.nads.values())

@@ -160,8 +160,14 @@ metrics! {
         "Pods that could not be given all their addresses, by reason code; counted when the reason changes.";
     ipam_commits: IntCounterVec, "railweave_ipam_commits_total", ["result"],
         "Writes of a pool's records by result: written, conflict (another writer was first) or error.";
-    ipam_records: IntGauge, "railweave_ipam_records", [],
-        "Addresses that are recorded in pools, on the replica that leads.";
+    ipam_batches: IntCounter, "railweave_ipam_batches_total", [],
+        "Plans that were made for at least one pod.";
+    ipam_batched_pods: IntCounter, "railweave_ipam_batched_pods_total", [],
+        "Pods in those plans; divided by the plans, the size of a batch.";
+    ipam_records: IntGaugeVec, "railweave_ipam_records", ["state"],
+        "Addresses that are recorded in pools, on the replica that leads, by state: in-use, suspect (the pod seems to be gone) or held (and its node does not answer).";
+    ipam_pools: IntGaugeVec, "railweave_ipam_pools", ["state"],
+        "Pools on the replica that leads, by state: free, nearly-full (a tenth of the addresses or less is left), full, unreadable or closed.";
     ipam_quarantined: IntGauge, "railweave_ipam_quarantined_addresses", [],
         "Addresses that were just released and are handed out only where there is no other.";
     ipam_suspects: IntGauge, "railweave_ipam_suspect_pods", [],
@@ -173,6 +179,42 @@ metrics! {
         "Time from a plugin's request to the agent's answer.";
     agent_attaches: IntCounterVec, "railweave_agent_attaches_total", ["source"],
         "Interfaces that were given addresses, by where they came from: endpoint (the leader's), or fallback (own plan).";
+    allocations: IntCounter, "spiderpool_ipam_allocation_counts_total", [],
+        "Pods that addresses were planned for; each plan counts.";
+    allocation_failures: IntCounter, "spiderpool_ipam_allocation_failure_counts_total", [],
+        "Of those, pods that got nothing.";
+    allocation_conflicts: IntCounter, "spiderpool_ipam_allocation_update_ippool_conflict_counts_total", [],
+        "Writes of a pool with new records that lost to another writer.";
+    allocation_internal: IntCounter, "spiderpool_ipam_allocation_err_internal_counts_total", [],
+        "Pods that got nothing for another reason than the next two.";
+    allocation_no_pool: IntCounter, "spiderpool_ipam_allocation_err_no_available_pool_counts_total", [],
+        "Pods that got nothing because no pool serves one of their rails.";
+    allocation_used_out: IntCounter, "spiderpool_ipam_allocation_err_ip_used_out_counts_total", [],
+        "Pods that got nothing because the pools of one of their rails have no address left.";
+    allocation_duration: HistogramVec, "spiderpool_ipam_allocation_duration_seconds", [],
+        "Time from when a pod was seen bound until its endpoint was written.";
+    allocation_average: Gauge, "spiderpool_ipam_allocation_average_duration_seconds", [],
+        "The same, the mean since the start.";
+    allocation_max: Gauge, "spiderpool_ipam_allocation_max_duration_seconds", [],
+        "The same, the longest since the start.";
+    allocation_min: Gauge, "spiderpool_ipam_allocation_min_duration_seconds", [],
+        "The same, the shortest since the start.";
+    allocation_latest: Gauge, "spiderpool_ipam_allocation_latest_duration_seconds", [],
+        "The same, the last one.";
+    releases: IntCounter, "spiderpool_ipam_release_counts_total", [],
+        "Addresses that were to be released; each write counts.";
+    release_failures: IntCounter, "spiderpool_ipam_release_failure_counts_total", [],
+        "Of those, addresses that could not be released and are tried again.";
+    release_conflicts: IntCounter, "spiderpool_ipam_release_update_ippool_conflict_counts_total", [],
+        "Writes of a pool without new records that lost to another writer.";
+    gc_releases: IntCounter, "spiderpool_ip_gc_counts_total", [],
+        "Addresses that the leader released after their pods were gone or had ended.";
+    gc_failures: IntCounter, "spiderpool_ip_gc_failure_counts_total", [],
+        "Questions about pods that the API server did not answer; they are asked again.";
+    total_pools: IntGauge, "spiderpool_total_ippool_counts", [],
+        "Pools that there are.";
+    total_subnets: IntGauge, "spiderpool_total_subnet_counts", [],
+        "Subnets that there are.";
 
     leader: IntGauge, "railweave_leader", [],
         "1 on the replica that holds the lease.";
@@ -202,6 +244,8 @@ impl Metrics {
         self.catalog_groups.set(whole(counts.groups));
         self.catalog_namespaces.set(whole(counts.namespaces));
         self.catalog_pools.set(whole(counts.pools));
+        self.total_pools.set(whole(counts.pools));
+        self.total_subnets.set(whole(counts.subnets));
         self.catalog_bad_objects.set(whole(catalog.problems.len()));
         self.config_reload_failed.set(i64::from(!catalog.config.errors.is_empty()));
         let generation = i64::try_from(catalog.config.generation).unwrap_or(i64::MAX);
@@ -221,6 +265,34 @@ impl Metrics {
         let result = if ok { "ok" } else { "error" };
         self.reconciles.with_label_values(&[controller, result]).inc();
         self.reconcile_duration.with_label_values(&[controller]).observe(took.as_secs_f64());
+    }
+
+    /// Counts one pod whose endpoint is written, this long after it was seen bound.
+    pub fn count_delivery(&self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        self.ipam_bound_to_endpoint.with_label_values::<&str>(&[]).observe(seconds);
+        let all = self.allocation_duration.with_label_values::<&str>(&[]);
+        let first = all.get_sample_count() == 0;
+        all.observe(seconds);
+        let bounded = |gauge: &Gauge, keep: fn(f64, f64) -> f64| {
+            gauge.set(if first { seconds } else { keep(gauge.get(), seconds) });
+        };
+        bounded(&self.allocation_max, f64::max);
+        bounded(&self.allocation_min, f64::min);
+        self.allocation_latest.set(seconds);
+        // A histogram has counted at least this one.
+        let count = u32::try_from(all.get_sample_count()).unwrap_or(u32::MAX).max(1);
+        self.allocation_average.set(all.get_sample_sum() / f64::from(count));
+    }
+
+    /// Counts one pod that got no addresses.
+    pub fn count_refusal(&self, reason: Reason) {
+        self.allocation_failures.inc();
+        match reason {
+            Reason::NoPool | Reason::NoEligiblePool => self.allocation_no_pool.inc(),
+            Reason::PoolExhausted | Reason::PoolFull => self.allocation_used_out.inc(),
+            _ => self.allocation_internal.inc(),
+        }
     }
 
     /// All series in the text format that Prometheus scrapes.
@@ -262,7 +334,9 @@ const INTRODUCTION: &str = "\
 This page is generated from the table in `src/telemetry/metrics.rs`; `make generate` writes it.
 
 The admin port serves `/metrics` in the text format of Prometheus. Durations are histograms in seconds with
-buckets from 0.1 ms to 5 s.
+buckets from 0.1 ms to 5 s. Names with `spiderpool_` are those of Spiderpool's documentation, so that its dashboards
+and alerts go on; of its error classes, `retries_exhausted` has no counterpart: a conflict is planned again until it
+is written, and nothing waits in a queue whose time could be limited.
 ";
 
 #[cfg(test)]
@@ -288,6 +362,9 @@ mod tests {
         metrics.agent_requests.with_label_values(&["add", "ok"]).inc();
         metrics.agent_request_duration.with_label_values(&["add"]).observe(0.001);
         metrics.agent_attaches.with_label_values(&["endpoint"]).inc();
+        metrics.ipam_records.with_label_values(&["held"]).set(1);
+        metrics.ipam_pools.with_label_values(&["full"]).set(1);
+        metrics.count_delivery(Duration::from_millis(3));
         metrics
     }
 
@@ -303,9 +380,16 @@ mod tests {
     #[test]
     fn own_names_have_the_prefix_and_units_of_prometheus() {
         for row in DESCRIPTORS {
-            assert!(row.name.starts_with("railweave_"), "{}", row.name);
+            // Those of Spiderpool keep the names by which its dashboards know them.
+            assert!(
+                row.name.starts_with("railweave_") || row.name.starts_with("spiderpool_"),
+                "{}",
+                row.name
+            );
             assert_eq!(row.kind == "counter", row.name.ends_with("_total"), "{}", row.name);
-            assert_eq!(row.kind == "histogram", row.name.ends_with("_duration_seconds"), "{}", row.name);
+            let is_duration = row.name.ends_with("_duration_seconds");
+            assert!(row.kind != "histogram" || is_duration, "{}", row.name);
+            assert!(!row.name.starts_with("railweave_") || row.kind == "histogram" || !is_duration, "{}", row.name);
         }
     }
 
@@ -320,6 +404,30 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn allocation_times_have_their_extremes_mean_and_last_value() {
+        let metrics = Metrics::new().unwrap();
+        for milliseconds in [200, 500, 350, 150] {
+            metrics.count_delivery(Duration::from_millis(milliseconds));
+        }
+        let gauges = [
+            &metrics.allocation_max,
+            &metrics.allocation_min,
+            &metrics.allocation_average,
+            &metrics.allocation_latest,
+        ];
+        for (gauge, expected) in gauges.iter().zip([0.5, 0.15, 0.3, 0.15]) {
+            assert!((gauge.get() - expected).abs() < 1e-9, "{} is not {expected}", gauge.get());
+        }
+        for reason in [Reason::NoPool, Reason::PoolExhausted, Reason::PoolFull, Reason::InternalError] {
+            metrics.count_refusal(reason);
+        }
+        let counted =
+            [&metrics.allocation_no_pool, &metrics.allocation_used_out, &metrics.allocation_internal];
+        assert_eq!(counted.map(IntCounter::get), [1, 2, 1]);
+        assert_eq!(metrics.allocation_failures.get(), 4);
     }
 
     #[test]

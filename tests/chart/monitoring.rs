@@ -17,12 +17,16 @@ fn rules() -> Vec<Value> {
     alerts["groups"][0]["rules"].as_array().unwrap().clone()
 }
 
+/// Names of the dashboards' files, without their endings.
+const DASHBOARDS: [&str; 2] = ["admission", "addresses"];
+
+fn dashboard(name: &str) -> String {
+    fs::read_to_string(chart_dir().join(format!("files/dashboards/{name}.json"))).unwrap()
+}
+
 fn expressions() -> Vec<String> {
-    let dashboard: Value = serde_json::from_str(
-        &fs::read_to_string(chart_dir().join("files/dashboards/admission.json")).unwrap(),
-    )
-    .unwrap();
-    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let dashboards = DASHBOARDS.map(|name| serde_json::from_str::<Value>(&dashboard(name)).unwrap());
+    let panels = dashboards.iter().flat_map(|dashboard| dashboard["panels"].as_array().unwrap());
     let targets = panels.flat_map(|panel| panel["targets"].as_array().cloned().unwrap_or_default());
     let of_rules = rules().into_iter().map(|rule| rule["expr"].as_str().unwrap().to_owned());
     of_rules.chain(targets.map(|target| target["expr"].as_str().unwrap().to_owned())).collect()
@@ -31,7 +35,8 @@ fn expressions() -> Vec<String> {
 /// The words of an expression that have the form of one of our metrics, without the suffixes of a histogram.
 fn metrics(expression: &str) -> BTreeSet<&str> {
     let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let ours = words.filter(|word| word.starts_with("railweave_") || word.starts_with("process_"));
+    let prefixes = ["railweave_", "spiderpool_", "process_"];
+    let ours = words.filter(|word| prefixes.iter().any(|prefix| word.starts_with(prefix)));
     ours.map(|word| {
         let series = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| word.strip_suffix(suffix));
         series.filter(|series| series.ends_with("_seconds")).unwrap_or(word)
@@ -78,10 +83,11 @@ pub(crate) fn the_operators_objects_hold_the_files_as_they_are(helm: &Helm) {
     ]);
     let rule = pick(&objects, "PrometheusRule/spiderpool-controller");
     assert_eq!(rule["spec"]["groups"][0]["rules"], Value::Array(rules()));
-    let dashboard = pick(&objects, "ConfigMap/spiderpool-controller-dashboard");
-    assert_eq!(dashboard["metadata"]["namespace"], "monitoring");
-    assert_eq!(dashboard["metadata"]["labels"]["grafana_dashboard"], "1");
-    let text = dashboard["data"]["railweave-admission.json"].as_str().unwrap();
-    let file = fs::read_to_string(chart_dir().join("files/dashboards/admission.json")).unwrap();
-    assert_eq!(text.trim(), file.trim());
+    let object = pick(&objects, "ConfigMap/spiderpool-controller-dashboard");
+    assert_eq!(object["metadata"]["namespace"], "monitoring");
+    assert_eq!(object["metadata"]["labels"]["grafana_dashboard"], "1");
+    for name in DASHBOARDS {
+        let text = object["data"][format!("railweave-{name}.json")].as_str().unwrap();
+        assert_eq!(text.trim(), dashboard(name).trim());
+    }
 }

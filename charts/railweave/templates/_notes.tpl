@@ -35,7 +35,7 @@ Nothing was installed for them; keep running what provides them today.
 {{- end }}
 {{- if .Values.grafanaDashboard.install }}
 
-The Grafana dashboard shows admission; panels on RDMA traffic come with the node component, which does not measure it yet.
+The Grafana dashboards show admission and addresses; panels on RDMA traffic come with the node component, which does not measure it yet.
 {{- end }}
 {{- if lt (int $c.replicas) 2 }}
 

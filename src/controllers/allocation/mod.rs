@@ -24,7 +24,7 @@ use tracing::warn;
 
 pub use self::options::{AllocationOptions, Collection};
 use self::outdated::Outdated;
-use self::release::{Proof, Releases};
+use self::release::{Proof, Releases, SuspectRecords};
 use self::waiting::{Waiting, tell};
 use self::world::{News, Seen, Watches, World};
 use super::supervise::timed;
@@ -52,6 +52,8 @@ struct Work<'a> {
     undelivered: VecDeque<(Intent, Allocation)>,
     deliveries: JoinSet<(Intent, Result<Delivered, kube::Error>)>,
     proofs: JoinSet<Proof>,
+    /// When the pools were last counted by how full they are.
+    counted: Option<Instant>,
 }
 
 /// Allocates and releases until an error.
@@ -66,6 +68,7 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
         undelivered: VecDeque::new(),
         deliveries: JoinSet::new(),
         proofs: JoinSet::new(),
+        counted: None,
     };
     let mut watches = work.world.watches(leader);
     let mut changes = leader.feed.changes.clone();
@@ -75,7 +78,7 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
             Some(seen) = watches.next() => work.note(seen),
             _ = changes.changed() => work.reconsider(),
             Some(Ok((intent, delivered))) = work.deliveries.join_next() => work.delivered(&intent, delivered),
-            Some(Ok(proof)) = work.proofs.join_next() => work.releases.proved(proof),
+            Some(Ok(proof)) = work.proofs.join_next() => work.releases.proved(proof, &leader.metrics),
             () = sleep_until(look) => {}
         }
         if !work.world.listed() {
@@ -101,7 +104,7 @@ impl Work<'_> {
             self.delivered(&intent, delivered);
         }
         while let Some(Ok(proof)) = self.proofs.try_join_next() {
-            self.releases.proved(proof);
+            self.releases.proved(proof, &self.leader.metrics);
         }
     }
 
@@ -170,7 +173,7 @@ impl Work<'_> {
         }
         let written =
             if edits.is_empty() { BTreeSet::new() } else { self.world.books.write(&edits).await.pools };
-        self.releases.written(&edits, &written);
+        self.releases.written(&edits, &written, &self.leader.metrics);
         // Indices of pods whose records are not all written; they are planned again at once.
         let mut again = vec![false; intents.len()];
         for (pool, changes) in &plan.changes {
@@ -196,6 +199,7 @@ impl Work<'_> {
         }
         self.deliver();
         self.report();
+        self.count_pools(&catalog);
         Ok(())
     }
 
@@ -228,12 +232,17 @@ impl Work<'_> {
         let quarantine = self.releases.quarantine();
         let (ledgers, nodes) = (self.world.books.ledgers(), self.world.facts.all());
         let inputs = Inputs { pools, ledgers, nodes, quarantine, families, cap: self.leader.allocation.cap };
+        let metrics = &self.leader.metrics;
+        metrics.ipam_batches.inc();
+        metrics.ipam_batched_pods.inc_by(u64::try_from(intents.len()).unwrap_or(u64::MAX));
+        metrics.allocations.inc_by(u64::try_from(intents.len()).unwrap_or(u64::MAX));
         ipam::plan(&inputs, intents)
     }
 
     /// A pod gets all or nothing: what an earlier, interrupted plan recorded for it goes back.
     async fn failed(&mut self, pod: &PodFacts, failure: &Failure) {
         self.releases.undo(&self.world, &pod.uid);
+        self.leader.metrics.count_refusal(failure.reason());
         let line = failure.line();
         if self.waiting.refused(&pod.uid, &line) {
             self.leader.metrics.ipam_failures.with_label_values(&[failure.reason().code()]).inc();
@@ -257,11 +266,7 @@ impl Work<'_> {
         match delivered {
             Ok(Delivered::Written | Delivered::Taken(_)) => {
                 if let Some(took) = self.waiting.delivered(&intent.uid) {
-                    self.leader
-                        .metrics
-                        .ipam_bound_to_endpoint
-                        .with_label_values::<&str>(&[])
-                        .observe(took.as_secs_f64());
+                    self.leader.metrics.count_delivery(took);
                 }
             }
             Err(error) => {
@@ -271,6 +276,21 @@ impl Work<'_> {
             }
         }
         self.deliver();
+    }
+
+    /// Counts the pools by how full they are, now and then: it looks at all of them.
+    fn count_pools(&mut self, catalog: &Arc<Catalog>) {
+        let now = Instant::now();
+        if self.counted.is_some_and(|counted| counted + IDLE > now) {
+            return;
+        }
+        self.counted = Some(now);
+        self.world.compile(catalog, &self.leader.namespace);
+        let Some(pools) = self.world.pools() else { return };
+        for (state, count) in ipam::pool_states(pools, self.world.books.ledgers()) {
+            let gauge = self.leader.metrics.ipam_pools.with_label_values(&[state]);
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     fn report(&self) {
@@ -284,7 +304,12 @@ impl Work<'_> {
             .iter()
             .filter_map(|(_, ledger)| Some(ledger.as_ref().ok()?.len()))
             .sum();
-        metrics.ipam_records.set(count(records));
+        let SuspectRecords { suspect, held } = self.releases.suspect_records(self.world.books.ledgers());
+        for (state, records) in
+            [("in-use", records.saturating_sub(suspect + held)), ("suspect", suspect), ("held", held)]
+        {
+            metrics.ipam_records.with_label_values(&[state]).set(count(records));
+        }
         metrics.ipam_quarantined.set(count(self.releases.quarantined()));
         metrics.ipam_suspects.set(count(self.releases.suspects()));
     }

@@ -22,9 +22,10 @@ use super::options::Collection;
 use super::world::World;
 use crate::allocator::{Edit, EndpointFacts};
 use crate::api::SpiderEndpoint;
-use crate::ipam::{Held, Ledger, Quarantine, Stickiness};
+use crate::ipam::{Held, Ledger, Ledgers, Quarantine, Stickiness};
 use crate::net::Address;
 use crate::sources::describe;
+use crate::telemetry::metrics::Metrics;
 
 /// Between the two looks at a pod.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
@@ -54,6 +55,17 @@ struct Suspect {
     asking: bool,
     /// How often that was in vain.
     looks: u32,
+    /// Whether it waits for its node.
+    held: bool,
+}
+
+/// How many records belong to suspects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct SuspectRecords {
+    /// Of pods that are asked about.
+    pub(super) suspect: usize,
+    /// Of pods that wait for their nodes.
+    pub(super) held: usize,
 }
 
 /// What the API server said of a pod.
@@ -103,8 +115,13 @@ impl Releases {
             return;
         }
         let due = Instant::now() + SECOND_LOOK + self.collection.grace;
-        let suspect =
-            self.suspects.entry(uid.clone()).or_insert(Suspect { due, node: None, asking: false, looks: 0 });
+        let suspect = self.suspects.entry(uid.clone()).or_insert(Suspect {
+            due,
+            node: None,
+            asking: false,
+            looks: 0,
+            held: false,
+        });
         if node.is_some() {
             suspect.node = node;
         }
@@ -143,7 +160,8 @@ impl Releases {
                 continue;
             };
             let node = world.report_of(suspect.node.as_deref().or(question.node.as_deref()));
-            if self.collection.waits(node, question.ended, question.keeper.is_some()) {
+            suspect.held = self.collection.waits(node, question.ended, question.keeper.is_some());
+            if suspect.held {
                 suspect.put_off(now);
                 continue;
             }
@@ -181,8 +199,11 @@ impl Releases {
     }
 
     /// Takes in an answer.
-    pub(super) fn proved(&mut self, proof: Proof) {
+    pub(super) fn proved(&mut self, proof: Proof, metrics: &Metrics) {
         let Proof { uid, verdict } = proof;
+        if matches!(verdict, Verdict::Unknown) {
+            metrics.gc_failures.inc();
+        }
         match verdict {
             Verdict::Free(held) => {
                 self.suspects.remove(&uid);
@@ -207,15 +228,18 @@ impl Releases {
     }
 
     /// What was freed is quarantined; what could not be written is tried again.
-    pub(super) fn written(&mut self, edits: &Edits, written: &BTreeSet<Arc<str>>) {
+    pub(super) fn written(&mut self, edits: &Edits, written: &BTreeSet<Arc<str>>, metrics: &Metrics) {
         let until = Instant::now() + QUARANTINE;
         for (pool, edits) in edits {
             for edit in edits {
                 let Edit::Release(address, uid) = edit else { continue };
+                metrics.releases.inc();
                 if written.contains(pool) {
+                    metrics.gc_releases.inc();
                     self.quarantine.entry(pool.to_string()).or_default().insert(*address);
                     self.quarantined.push_back((until, pool.clone(), *address));
                 } else {
+                    metrics.release_failures.inc();
                     self.proven.push((Held { pool: pool.clone(), address: *address }, uid.clone()));
                 }
             }
@@ -225,6 +249,20 @@ impl Releases {
     /// Addresses that were just released.
     pub(super) fn quarantine(&self) -> &Quarantine {
         &self.quarantine
+    }
+
+    /// What is recorded for suspects.
+    pub(super) fn suspect_records(&self, ledgers: &Ledgers) -> SuspectRecords {
+        let mut found = SuspectRecords::default();
+        for (uid, suspect) in &self.suspects {
+            let records = ledgers.of_uid(uid).len();
+            if suspect.held {
+                found.held += records;
+            } else {
+                found.suspect += records;
+            }
+        }
+        found
     }
 
     pub(super) fn suspects(&self) -> usize {
