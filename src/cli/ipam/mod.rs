@@ -10,6 +10,9 @@ use super::failure::{Exit, Failure};
 
 /// Looks after the records of addresses
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  railweave ipam audit
+  railweave ipam audit --fix")]
 pub(super) struct Ipam {
     #[command(subcommand)]
     what: What,
