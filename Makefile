@@ -48,7 +48,7 @@ bench-load: ## the server under load over TLS at 1, 16 and 64 connections, besid
 .PHONY: bench-cluster
 bench-cluster: ## on a real API server: what a pod costs it, a replica of a big cluster, bursts of pods
 	@e2e/cluster/build.sh
-	@RAILWEAVE_MEASURE=1 cargo test --release --test control_plane
+	@RAILWEAVE_MEASURE=1 cargo test --profile bench --test control_plane
 
 .PHONY: generate
 generate: ## write the generated files again (CRDs, chart, command-line reference, metrics table)

@@ -39,25 +39,25 @@ pub struct SpiderMultusConfigSpec {
     pub cni_type: Option<CniType>,
     /// For `cniType: macvlan`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub macvlan: Option<MacvlanConfig>,
+    pub macvlan: Option<Box<MacvlanConfig>>,
     /// For `cniType: ipvlan`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ipvlan: Option<IpvlanConfig>,
+    pub ipvlan: Option<Box<IpvlanConfig>>,
     /// For `cniType: vlan`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub vlan: Option<VlanConfig>,
+    pub vlan: Option<Box<VlanConfig>>,
     /// For `cniType: sriov`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sriov: Option<SriovConfig>,
+    pub sriov: Option<Box<SriovConfig>>,
     /// For `cniType: ib-sriov`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ibsriov: Option<IbSriovConfig>,
+    pub ibsriov: Option<Box<IbSriovConfig>>,
     /// For `cniType: ipoib`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ipoib: Option<IpoibConfig>,
+    pub ipoib: Option<Box<IpoibConfig>>,
     /// For `cniType: ovs`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ovs: Option<OvsConfig>,
+    pub ovs: Option<Box<OvsConfig>>,
     /// Whether the coordinator plugin is chained; true when absent, never for `custom`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = true))]
@@ -69,7 +69,7 @@ pub struct SpiderMultusConfigSpec {
     /// Overrides of the cluster-wide coordinator; what is absent is taken from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::coordinator::block")]
-    pub coordinator: Option<CoordinatorSpec>,
+    pub coordinator: Option<Box<CoordinatorSpec>>,
     /// More CNI plugins, each a JSON object as text.
     #[serde(rename = "chainCNIJsonData", skip_serializing_if = "Option::is_none")]
     #[schemars(transform = schema::network::chained)]
@@ -80,7 +80,7 @@ pub struct SpiderMultusConfigSpec {
     pub custom_cni: Option<String>,
     /// Deprecated: write `ippools` inside the block of the `cniType`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ippools: Option<Pools>,
+    pub ippools: Option<Box<Pools>>,
     /// Deprecated: write `matchMasterSubnet` inside `ippools` in the block of the `cniType`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub match_master_subnet: Option<bool>,

@@ -6,7 +6,7 @@ use super::groups::{self, Group};
 use super::objects::{NamespaceFacts, Network, ObjectKey, Objects};
 use super::scope::Scope;
 use crate::api::settings::Settings;
-use crate::rules::{Mode, NetworkFacts, Notice, Peers, split_groups};
+use crate::rules::{Mode, Notice, Peers};
 
 /// Who this railweave is, as far as decisions depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Catalog {
         };
         Self {
             peers: Peers::build(objects.pools.values(), objects.subnets.values(), objects.nads.values())
-                .with_networks(objects.networks.values().filter_map(|network| network_facts(network))),
+                .with_networks(objects.networks.values().filter_map(|network| network.facts.clone())),
             namespaces: objects
                 .namespaces
                 .iter()
@@ -141,18 +141,4 @@ impl Catalog {
     pub fn counts(&self) -> Counts {
         self.counts
     }
-}
-
-/// What the rules want to know of a network, if it uses a resource.
-fn network_facts(network: &Network) -> Option<NetworkFacts> {
-    let values = [(Mode::Rdma, &network.rdma_groups), (Mode::Network, &network.network_groups)];
-    let groups = values.into_iter().flat_map(|(mode, value)| {
-        value.iter().flat_map(|value| split_groups(value)).map(move |name| (mode, name.to_owned()))
-    });
-    Some(NetworkFacts {
-        namespace: network.key.namespace.clone(),
-        name: network.key.name.clone(),
-        resource: network.spec.resource()?.to_owned(),
-        groups: groups.collect(),
-    })
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::api::settings::CONFIG_KEY;
 use crate::api::{Kind, SpiderMultusConfigSpec, keys};
-use crate::rules::{NadFacts, PoolFacts, SubnetFacts};
+use crate::rules::{Mode, NadFacts, NetworkFacts, PoolFacts, SubnetFacts, split_groups};
 
 /// Namespace (empty for cluster-scoped objects) and name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +41,8 @@ pub struct Network {
     pub network_groups: Option<String>,
     /// `spec`
     pub spec: SpiderMultusConfigSpec,
+    /// What the rules want to know of it, if it uses a resource.
+    pub facts: Option<Arc<NetworkFacts>>,
 }
 
 /// The inject keys of a namespace; namespaces without any are not kept.
@@ -74,7 +76,7 @@ pub struct Objects {
     /// `SpiderSubnet`
     pub subnets: BTreeMap<String, Arc<SubnetFacts>>,
     /// `NetworkAttachmentDefinition`
-    pub nads: BTreeMap<ObjectKey, NadFacts>,
+    pub nads: BTreeMap<ObjectKey, Arc<NadFacts>>,
     /// Namespaces with inject keys.
     pub namespaces: BTreeMap<String, NamespaceFacts>,
     /// How many namespaces there are, with keys or without.
@@ -157,6 +159,7 @@ impl Objects {
             "NetworkAttachmentDefinition" => {
                 let owner = owner(object, Kind::MultusConfig, false);
                 let nad = NadFacts { namespace: key.namespace.clone(), name: key.name.clone(), owner };
+                let nad = Arc::new(nad);
                 Ok(self.nads.insert(key.clone(), nad.clone()).as_ref() != Some(&nad))
             }
             "Namespace" => {
@@ -215,12 +218,28 @@ fn decode<T: DeserializeOwned>(part: &str, value: &Value) -> Result<T, String> {
 
 fn network(key: &ObjectKey, object: &Value) -> Result<Network, String> {
     let nad_name = object["metadata"]["annotations"][keys::NAD_NAME].as_str().filter(|name| !name.is_empty());
+    let spec: SpiderMultusConfigSpec = decode("spec", &object["spec"])?;
+    let rdma_groups = metadata_value(object, keys::RDMA_INJECT);
+    let network_groups = metadata_value(object, keys::NETWORK_INJECT);
+    let groups = [(Mode::Rdma, &rdma_groups), (Mode::Network, &network_groups)].into_iter().flat_map(
+        |(mode, value)| {
+            let names = value.iter().flat_map(|value| split_groups(value));
+            names.map(move |name| (mode, name.to_owned()))
+        },
+    );
+    let facts = spec.resource().map(|resource| NetworkFacts {
+        namespace: key.namespace.clone(),
+        name: key.name.clone(),
+        resource: resource.to_owned(),
+        groups: groups.collect(),
+    });
     Ok(Network {
         key: key.clone(),
         nad_name: nad_name.unwrap_or(&key.name).to_owned(),
-        rdma_groups: metadata_value(object, keys::RDMA_INJECT),
-        network_groups: metadata_value(object, keys::NETWORK_INJECT),
-        spec: decode("spec", &object["spec"])?,
+        facts: facts.map(Arc::new),
+        rdma_groups,
+        network_groups,
+        spec,
     })
 }
 

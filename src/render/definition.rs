@@ -115,7 +115,7 @@ fn resource(spec: &SpiderMultusConfigSpec) -> Option<String> {
     match spec.cni_type() {
         CniType::Sriov | CniType::IbSriov => spec.resource().map(str::to_owned),
         CniType::Ovs => {
-            let OvsConfig { bridge, device_id, .. } = spec.ovs.as_ref()?;
+            let OvsConfig { bridge, device_id, .. } = spec.ovs.as_deref()?;
             device_id.as_ref().filter(|device| !device.is_empty())?;
             Some(format!("ovs-cni.network.kubevirt.io/{}", bridge.as_ref()?))
         }

@@ -45,7 +45,7 @@ pub(super) fn configuration(
     let coordinator = spec
         .enable_coordinator
         .unwrap_or(true)
-        .then(|| Plugin::Coordinator(Coordinator::of(spec.coordinator.as_ref())));
+        .then(|| Plugin::Coordinator(Coordinator::of(spec.coordinator.as_deref())));
     let plugins = (before.into_iter().chain([main]).chain(after).map(Element::Rendered))
         .chain(chained.into_iter().map(Element::Chained))
         .chain(coordinator.into_iter().chain(last).map(Element::Rendered));

@@ -27,8 +27,8 @@ pub struct Peers {
     pool_index: SubnetIndex<PoolGroup>,
     subnets: BTreeMap<String, Arc<SubnetFacts>>,
     subnet_index: SubnetIndex<Vec<IndexedSubnet>>,
-    nads: BTreeMap<String, BTreeMap<String, NadFacts>>,
-    networks: BTreeMap<String, Vec<NetworkFacts>>,
+    nads: BTreeMap<String, BTreeMap<String, Arc<NadFacts>>>,
+    networks: BTreeMap<String, Vec<Arc<NetworkFacts>>>,
 }
 
 /// A pool whose addresses could be read.
@@ -70,7 +70,7 @@ impl Peers {
     pub fn build<'a>(
         pools: impl Iterator<Item = &'a Arc<PoolFacts>>,
         subnets: impl Iterator<Item = &'a Arc<SubnetFacts>>,
-        nads: impl Iterator<Item = &'a NadFacts>,
+        nads: impl Iterator<Item = &'a Arc<NadFacts>>,
     ) -> Self {
         let mut peers = Self::default();
         for facts in pools {
@@ -99,7 +99,7 @@ impl Peers {
 
     /// Adds the networks, indexed by their resource.
     #[must_use]
-    pub fn with_networks(mut self, networks: impl Iterator<Item = NetworkFacts>) -> Self {
+    pub fn with_networks(mut self, networks: impl Iterator<Item = Arc<NetworkFacts>>) -> Self {
         for network in networks {
             self.networks.entry(network.resource.clone()).or_default().push(network);
         }
@@ -108,7 +108,7 @@ impl Peers {
 
     /// The networks that use a resource.
     pub fn networks_using(&self, resource: &str) -> impl Iterator<Item = &NetworkFacts> {
-        self.networks.get(resource).into_iter().flatten()
+        self.networks.get(resource).into_iter().flatten().map(Arc::as_ref)
     }
 
     /// All pools, in the order of their names.
@@ -131,7 +131,7 @@ impl Peers {
     /// The network attachment definition of this name.
     #[must_use]
     pub fn nad(&self, namespace: &str, name: &str) -> Option<&NadFacts> {
-        self.nads.get(namespace)?.get(name)
+        self.nads.get(namespace)?.get(name).map(Arc::as_ref)
     }
 
     /// Names of the pools that a reference means: a name, or a pattern with `*`, `?` or `[..]`.

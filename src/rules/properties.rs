@@ -80,7 +80,7 @@ fn peers() -> Peers {
         ..SubnetFacts::default()
     };
     let nad = NadFacts { namespace: "a".to_owned(), name: "a".to_owned(), owner: Some("b".to_owned()) };
-    Peers::build([Arc::new(pool)].iter(), [Arc::new(subnet)].iter(), [nad].iter())
+    Peers::build([Arc::new(pool)].iter(), [Arc::new(subnet)].iter(), [Arc::new(nad)].iter())
 }
 
 proptest! {

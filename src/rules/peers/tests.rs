@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::net::{Range, RangeSet};
@@ -73,9 +75,10 @@ fn objects_are_found_by_name() {
     let nads = [
         NadFacts { namespace: "a".into(), name: "net".into(), owner: Some("net".into()) },
         NadFacts { namespace: "b".into(), name: "net".into(), owner: None },
-    ];
+    ]
+    .map(Arc::new);
     let peers = Peers::build(std::iter::empty(), std::iter::empty(), nads.iter());
-    assert_eq!(peers.nad("b", "net"), Some(&nads[1]));
+    assert_eq!(peers.nad("b", "net"), Some(&*nads[1]));
     assert_eq!((peers.nad("c", "net"), peers.nad("a", "x")), (None, None));
     assert!(peers.pool("x").is_none() && peers.subnet("x").is_none());
 }

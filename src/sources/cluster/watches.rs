@@ -124,11 +124,14 @@ impl Watched {
     }
 
     fn config(&self) -> watcher::Config {
-        let mut config = watcher::Config::default();
-        if self.kind == "Node" {
+        let page = match (self.kind, self.part) {
             // A node lists its images: tens of KiB each, of which next to nothing is kept.
-            config = config.page_size(50);
-        }
+            ("Node", _) => 50,
+            (_, Part::Whole) => 500,
+            // Pages come one after the other; these objects are small.
+            (_, Part::Metadata) => 2500,
+        };
+        let config = watcher::Config::default().page_size(page);
         match &self.only {
             Some((_, name)) => config.fields(&format!("metadata.name={name}")),
             None => config,

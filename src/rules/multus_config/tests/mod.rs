@@ -55,13 +55,14 @@ fn peers() -> Peers {
         owner: owner.map(str::to_owned),
     };
     let nads = [nad("taken", Some("other")), nad("free", None), nad("gpu1-sriov", Some("gpu1-sriov"))];
+    let nads = nads.map(Arc::new);
     let neighbour = NetworkFacts {
         namespace: "spiderpool".to_owned(),
         name: "gpu9-sriov".to_owned(),
         resource: "spidernet.io/gpu9sriov".to_owned(),
         groups: vec![(Mode::Rdma, "g".to_owned())],
     };
-    Peers::build(pools.iter(), [].iter(), nads.iter()).with_networks([neighbour].into_iter())
+    Peers::build(pools.iter(), [].iter(), nads.iter()).with_networks([Arc::new(neighbour)].into_iter())
 }
 
 fn check(operation: Operation, object: &Value, old: Option<&Value>) -> Findings {
