@@ -54,6 +54,8 @@ pub const APPLICATION_AFFINITY_KEYS: [&str; 5] = [
     "ipam.spidernet.io/app-namespace",
     "ipam.spidernet.io/app-name",
 ];
+/// Name of the `SpiderCoordinator` that is in force.
+pub const COORDINATOR: &str = "default";
 /// Finalizer of pools and subnets.
 pub const FINALIZER: &str = "spiderpool.spidernet.io";
 /// Label on an injected pod: how many networks it was given.

@@ -2,6 +2,8 @@
 
 /// Key of the `ConfigMap` that holds the configuration.
 pub const CONFIG_KEY: &str = "conf.yml";
+/// Key of the `ConfigMap` with manifests of the objects that an installation begins with.
+pub const DEFAULTS_KEY: &str = "defaults.yaml";
 
 /// Namespaces that are never injected unless the configuration says otherwise.
 pub const DEFAULT_EXCLUDED: [&str; 4] = ["kube-system", "spiderpool", "metallb-system", "istio-system"];

@@ -9,6 +9,9 @@ mod allocation;
 pub mod certificates;
 mod conditions;
 mod configuration;
+mod coordinator;
+mod defaults;
+mod endpoints;
 mod error;
 mod finalizers;
 pub mod leader;
@@ -16,6 +19,7 @@ mod namespaces;
 mod networks;
 mod pools;
 mod registration;
+mod subnets;
 mod supervise;
 
 use kube::Client;
@@ -91,6 +95,10 @@ async fn work(leader: &Leader, registrar: &Registrar, certificates: Option<&Cert
         keep("allocation", || allocation::run(leader)),
         keep("networks", || networks::run(leader)),
         keep("pools", || pools::run(leader)),
+        keep("subnets", || subnets::run(leader)),
+        keep("endpoints", || endpoints::run(leader)),
+        keep("coordinator", || coordinator::run(leader)),
+        keep("defaults", || defaults::run(leader)),
         keep("finalizers", || finalizers::run(leader)),
         keep("configuration", || configuration::run(leader)),
     );

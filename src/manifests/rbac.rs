@@ -35,13 +35,11 @@ fn fill(template: &str, name: &str, namespace: &str, config_map: &str) -> String
             continue;
         }
         if line.contains("include \"railweave.metadata\"") {
-            text.push_str("  name: ");
-            text.push_str(name);
-            text.push('\n');
+            let suffix = between(line, "printf \"%s", '"').unwrap_or_default();
+            text.extend(["  name: ", name, suffix, "\n"]);
             if !line.contains("\"clusterScoped\" true") {
-                text.push_str("  namespace: ");
-                text.push_str(namespace);
-                text.push('\n');
+                let namespace = between(line, "\"namespace\" \"", '"').unwrap_or(namespace);
+                text.extend(["  namespace: ", namespace, "\n"]);
             }
             continue;
         }
@@ -53,6 +51,11 @@ fn fill(template: &str, name: &str, namespace: &str, config_map: &str) -> String
         text.push('\n');
     }
     text
+}
+
+/// What stands behind `start`, up to `end`.
+fn between<'a>(line: &'a str, start: &str, end: char) -> Option<&'a str> {
+    Some(line.split_once(start)?.1.split_once(end)?.0)
 }
 
 #[cfg(test)]
@@ -78,6 +81,8 @@ mod tests {
                 ["ClusterRoleBinding", "-", "rw"],
                 ["Role", "ns", "rw"],
                 ["RoleBinding", "ns", "rw"],
+                ["Role", "kube-system", "rw-cidrs"],
+                ["RoleBinding", "kube-system", "rw-cidrs"],
                 ["ServiceAccount", "ns", "node"],
                 ["ClusterRole", "-", "node"],
                 ["ClusterRoleBinding", "-", "node"],
@@ -85,7 +90,7 @@ mod tests {
                 ["RoleBinding", "ns", "node"],
             ]
         );
-        for role in [&objects[3], &objects[8]] {
+        for role in [&objects[3], &objects[10]] {
             let role = &role.content.as_ref().unwrap().value;
             assert_eq!(role["rules"][0]["resourceNames"][0], "conf");
         }

@@ -42,7 +42,7 @@ use crate::api::settings::Settings;
 pub use finding::{FieldError, FieldErrorKind, Findings, Notice, NoticeKind, strict_errors};
 pub use glob::Glob;
 pub use membership::{MembershipProblem, Mode, membership_problem, split_groups};
-pub use peers::{NadFacts, NetworkFacts, Overlap, Peers, PoolFacts, SubnetFacts};
+pub use peers::{NadFacts, NetworkFacts, Overlap, Peers, PoolFacts, Shares, SubnetFacts};
 pub use shape::{prepare, unknown_fields};
 pub use wildcard::Wildcard;
 

@@ -3,6 +3,7 @@
 mod facts;
 mod index;
 mod overlap;
+mod shares;
 mod spans;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::net::{RangeSet, Subnet};
 
 pub use facts::{NadFacts, NetworkFacts, PoolFacts, SubnetFacts};
 pub use overlap::Overlap;
+pub use shares::Shares;
 
 /// Pools, subnets and network attachment definitions of the cluster, indexed for the rules.
 ///

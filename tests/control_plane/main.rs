@@ -45,6 +45,7 @@ mod resources;
 mod schema_cases;
 mod schema_rules;
 mod service;
+mod subnets;
 #[path = "../shared/sysfs_tree.rs"]
 mod sysfs_tree;
 
@@ -123,6 +124,8 @@ fn trials() -> Vec<Trial> {
         agent::gives_back_what_could_not_be_attached,
         audit::mends_what_two_reads_prove,
         audit::a_record_alone_holds_the_address_while_its_node_is_away,
+        subnets::share_addresses_out_and_take_their_pools_along,
+        subnets::are_not_needed_for_the_cluster_s_cidrs,
         reinvocation::mends_what_a_later_webhook_does,
         facts::are_published_and_stay_right,
         facts::are_published_by_the_agent_of_a_node,

@@ -129,7 +129,7 @@ impl Watched {
             ("Node", _) => 50,
             (_, Part::Whole) => 500,
             // Pages come one after the other; these objects are small.
-            (_, Part::Metadata) => 2500,
+            (_, Part::Metadata) => 1000,
         };
         let config = watcher::Config::default().page_size(page);
         match &self.only {

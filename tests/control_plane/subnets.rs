@@ -1,0 +1,158 @@
+//! Subnets share their addresses out to pools; the coordinator knows the CIDRs of the cluster; an installation begins
+//! with what its values name.
+
+use serde_json::{Value, json};
+
+use crate::cluster::Components;
+use crate::installation::{Installation, Options};
+use crate::objects::bare_pod;
+use kube::api::PostParams;
+
+fn pool(name: &str, ips: &str) -> String {
+    json!({ "apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderIPPool", "metadata": { "name": name },
+        "spec": { "subnet": "10.7.0.0/24", "ips": [ips] } })
+    .to_string()
+}
+
+fn subnet() -> String {
+    json!({ "apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderSubnet", "metadata": { "name": "shared" },
+        "spec": { "subnet": "10.7.0.0/24", "ips": ["10.7.0.10-10.7.0.99"] } })
+    .to_string()
+}
+
+/// A cluster-scoped object, null when it is not there.
+fn find(installation: &Installation, kind: &str, name: &str) -> Value {
+    let printed = installation.cluster.kubectl(&["get", "-o", "json", kind, name], "");
+    serde_json::from_str(&printed.out).unwrap_or_default()
+}
+
+async fn status_is(installation: &Installation, kind: &str, name: &str, expected: &Value) {
+    installation
+        .wait_for(&format!("the status of {name} to be {expected}"), || async {
+            find(installation, kind, name)["status"] == *expected
+        })
+        .await;
+}
+
+pub(crate) async fn share_addresses_out_and_take_their_pools_along() {
+    let installation = Installation::start("subnets", Options::default()).await;
+    let cluster = &installation.cluster;
+    cluster.apply(&pool("before", "10.7.0.10-10.7.0.19"));
+    cluster.apply(&subnet());
+    status_is(
+        &installation,
+        "spidersubnet",
+        "shared",
+        &json!({ "controlledIPPools": r#"{"before":{"ips":["10.7.0.10-10.7.0.19"]}}"#,
+            "totalIPCount": 90, "allocatedIPCount": 10 }),
+    )
+    .await;
+    let adopted = find(&installation, "spiderippool", "before");
+    assert_eq!(adopted["metadata"]["ownerReferences"][0]["name"], "shared", "{adopted}");
+    assert_eq!(adopted["metadata"]["labels"]["ipam.spidernet.io/owner-spider-subnet"], "shared");
+
+    cluster.apply(&pool("after", "10.7.0.20-10.7.0.29"));
+    status_is(
+        &installation,
+        "spidersubnet",
+        "shared",
+        &json!({ "controlledIPPools":
+                r#"{"after":{"ips":["10.7.0.20-10.7.0.29"]},"before":{"ips":["10.7.0.10-10.7.0.19"]}}"#,
+            "totalIPCount": 90, "allocatedIPCount": 20 }),
+    )
+    .await;
+
+    // A pod has an address of one of them.
+    installation.create_namespace("team").await;
+    let pod = installation.pods("team").create(&PostParams::default(), &bare_pod()).await.unwrap();
+    let (name, uid) = (pod.metadata.name.unwrap(), pod.metadata.uid.unwrap());
+    let records = json!({ "10.7.0.10": { "pod": format!("team/{name}"), "podUid": uid } }).to_string();
+    let patch = json!({ "status": { "allocatedIPs": records, "allocatedIPCount": 1 } }).to_string();
+    let write =
+        ["patch", "spiderippool", "before", "--subresource=status", "--type=merge", "--patch", &patch];
+    cluster.kubectl_ok(&write, "");
+    cluster.kubectl_ok(&["delete", "spidersubnet", "shared", "--wait=false"], "");
+    installation
+        .wait_for("the unused pool to go", || async {
+            find(&installation, "spiderippool", "after").is_null()
+        })
+        .await;
+    let held = find(&installation, "spiderippool", "before");
+    assert!(held["metadata"]["deletionTimestamp"].is_string(), "{held}");
+    assert!(!find(&installation, "spidersubnet", "shared").is_null(), "it waits for its pool");
+
+    cluster.kubectl_ok(&["delete", "pod", &name, "--namespace", "team", "--now"], "");
+    // Pods of others are asked about once a minute; one that rails were given to is followed.
+    let released = json!({ "status": { "allocatedIPs": null, "allocatedIPCount": 0 } }).to_string();
+    let write =
+        ["patch", "spiderippool", "before", "--subresource=status", "--type=merge", "--patch", &released];
+    cluster.kubectl(&write, "");
+    installation
+        .wait_for("pool and subnet to go", || async {
+            find(&installation, "spiderippool", "before").is_null()
+                && find(&installation, "spidersubnet", "shared").is_null()
+        })
+        .await;
+}
+
+pub(crate) async fn are_not_needed_for_the_cluster_s_cidrs() {
+    let values = [
+        "coordinator.podCIDRType=cluster",
+        "clusterDefaultPool.installIPv4IPPool=true",
+        "clusterDefaultPool.ipv4Subnet=10.8.0.0/24",
+        "clusterDefaultPool.ipv4IPRanges={10.8.0.10-10.8.0.19}",
+    ];
+    let options = Options { components: Components::Api, values: &values, ..Options::default() };
+    let installation = Installation::start("coordinator", options).await;
+    let cluster = &installation.cluster;
+
+    // What the values name is there.
+    installation
+        .wait_for("the default pool", || async {
+            find(&installation, "spiderippool", "default-v4-ippool")["status"]["totalIPCount"] == 10
+        })
+        .await;
+    let pool = find(&installation, "spiderippool", "default-v4-ippool");
+    assert_eq!(pool["spec"]["default"], true);
+    assert_eq!(pool["metadata"]["ownerReferences"][0]["name"], "default-v4-subnet", "{pool}");
+    let spec = &find(&installation, "spidercoordinator", "default")["spec"];
+    assert_eq!((&spec["mode"], &spec["podCIDRType"]), (&json!("auto"), &json!("cluster")));
+    assert_eq!(spec["hijackCIDR"], json!(["169.254.0.0/16"]));
+
+    // Nothing tells the pod CIDRs, the Service CIDR stands in the API.
+    let services = &cluster.get(&["servicecidr", "kubernetes"])["spec"]["cidrs"];
+    let status = || find(&installation, "spidercoordinator", "default")["status"].clone();
+    installation
+        .wait_for("NotReady", || async {
+            status()["phase"] == "NotReady" && status()["serviceCIDR"] == *services
+        })
+        .await;
+    assert!(status()["reason"].as_str().unwrap().contains("kubeadm-config"), "{}", status());
+
+    let kubeadm = "apiVersion: kubeadm.k8s.io/v1beta4\nnetworking:\n  podSubnet: 10.244.0.0/16\n";
+    let config_map = json!({ "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": { "name": "kubeadm-config", "namespace": "kube-system" },
+        "data": { "ClusterConfiguration": kubeadm } });
+    cluster.apply(&config_map.to_string());
+    // An edit is looked at right away, without it within half a minute.
+    let touch = |mode: &str| {
+        let patch = json!({ "spec": { "mode": mode } }).to_string();
+        cluster.kubectl_ok(&["patch", "spidercoordinator", "default", "--type=merge", "--patch", &patch], "");
+    };
+    touch("underlay");
+    let synced = json!({ "phase": "Synced", "overlayPodCIDR": ["10.244.0.0/16"], "serviceCIDR": services });
+    status_is(&installation, "spidercoordinator", "default", &synced).await;
+
+    // What cannot be found any more keeps its value, and is said.
+    cluster.kubectl_ok(&["delete", "configmap", "kubeadm-config", "--namespace", "kube-system"], "");
+    touch("overlay");
+    installation.wait_for("NotReady", || async { status()["phase"] == "NotReady" }).await;
+    assert_eq!(status()["overlayPodCIDR"], json!(["10.244.0.0/16"]));
+
+    // A status that somebody spoilt is mended.
+    let patch = json!({ "status": { "phase": "Synced", "serviceCIDR": ["192.0.2.0/24"] } }).to_string();
+    let write =
+        ["patch", "spidercoordinator", "default", "--subresource=status", "--type=merge", "--patch", &patch];
+    cluster.kubectl_ok(&write, "");
+    installation.wait_for("the status to be mended", || async { status()["serviceCIDR"] == *services }).await;
+}
