@@ -35,6 +35,7 @@ mod namespaces;
 mod networks;
 mod node_agent;
 mod objects;
+mod races;
 mod registration;
 mod reinvocation;
 mod reload;
@@ -124,6 +125,11 @@ fn trials() -> Vec<Trial> {
         agent::gives_back_what_could_not_be_attached,
         audit::mends_what_two_reads_prove,
         audit::a_record_alone_holds_the_address_while_its_node_is_away,
+        races::of_pools_shrunk_disabled_and_deleted_in_use,
+        races::of_names_that_come_back_at_once,
+        races::of_a_node_that_does_not_answer,
+        races::of_an_api_server_that_is_away_or_stalled,
+        races::of_clocks_that_are_minutes_apart,
         subnets::share_addresses_out_and_take_their_pools_along,
         subnets::are_not_needed_for_the_cluster_s_cidrs,
         reinvocation::mends_what_a_later_webhook_does,
