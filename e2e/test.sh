@@ -24,7 +24,7 @@ check() { # NAME COMMAND...: one check, counted as one test
 
 lint() {
   check formatting cargo fmt --all --check
-  check clippy cargo clippy --all-targets -- -D warnings
+  check clippy cargo clippy --workspace --all-targets -- -D warnings
   if command -v shellcheck >/dev/null; then
     check "shell scripts" shellcheck -x -P SCRIPTDIR e2e/*.sh e2e/*/*.sh .ci/run
   else
@@ -53,7 +53,7 @@ control_plane() {
 rust_tests() { # ARGUMENTS of cargo test...
   local log=$logs/tests.log rc summary
   step "tests"
-  cargo test --no-fail-fast "$@" 2>&1 | tee "$log"
+  cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$log"
   rc=$?
   summary=$(awk '/^test result:/ {for (i = 1; i < NF; i++) {if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i; if ($(i + 1) ~ /^ignored/) s += $i}} END {print p + 0, f + 0, s + 0}' "$log")
   read -r p f s <<<"$summary"
