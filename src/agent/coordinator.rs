@@ -2,11 +2,9 @@
 
 use railweave_cni::wire::{CoordinatorConfig, PolicyRoute};
 
-use crate::api::{CoordinatorSpec, SpiderCoordinator, SpiderCoordinatorStatus};
+use crate::api::{CoordinatorSpec, SpiderCoordinator, SpiderCoordinatorStatus, keys};
 use crate::ipam::Labels;
 
-/// Name of the one that counts.
-pub(super) const NAME: &str = "default";
 /// On a pod: the interface with the default route.
 const DEFAULT_ROUTE: &str = "ipam.spidernet.io/default-route-nic";
 
@@ -67,7 +65,7 @@ pub(super) fn not_ready(coordinator: &SpiderCoordinator) -> Option<String> {
         return None;
     }
     let reason = status.reason.unwrap_or_else(|| "its status says nothing yet".to_owned());
-    Some(format!("SpiderCoordinator {NAME} knows no CIDRs of pods and Services: {reason}"))
+    Some(format!("SpiderCoordinator {} knows no CIDRs of pods and Services: {reason}", keys::COORDINATOR))
 }
 
 #[cfg(test)]
@@ -77,7 +75,8 @@ mod tests {
     use super::*;
 
     fn coordinator(spec: Value, status: Value) -> SpiderCoordinator {
-        let mut coordinator = SpiderCoordinator::new(NAME, serde_json::from_value(spec).unwrap());
+        let mut coordinator =
+            SpiderCoordinator::new(keys::COORDINATOR, serde_json::from_value(spec).unwrap());
         coordinator.status = serde_json::from_value(status).unwrap();
         coordinator
     }

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use super::detach::Batch;
 use super::{Agent, answer, coordinator};
+use crate::api::keys;
 
 /// A request is a few hundred bytes.
 const LONGEST_BODY: usize = 64 << 10;
@@ -157,9 +158,9 @@ async fn coordinator_config(
     let key = format!("{pod_namespace}/{pod_name}");
     let (coordinator, pod) = agent
         .view
-        .read(|seen| (seen.coordinator.get(coordinator::NAME).cloned(), seen.pods.get(&key).cloned()));
+        .read(|seen| (seen.coordinator.get(keys::COORDINATOR).cloned(), seen.pods.get(&key).cloned()));
     let coordinator = coordinator.ok_or_else(|| {
-        let name = coordinator::NAME;
+        let name = keys::COORDINATOR;
         Refusal::internal(format!(
             "there is no SpiderCoordinator {name}; create it, or set mode in the network"
         ))

@@ -10,7 +10,6 @@ use kube::{Api, ResourceExt};
 use tracing::{info, warn};
 
 use super::Agent;
-use super::coordinator::NAME;
 use super::view::Seen;
 use crate::allocator::{EndpointFacts, PodFacts};
 use crate::api::settings::{CONFIG_KEY, Settings};
@@ -87,7 +86,7 @@ fn watches(agent: &Agent) -> Watches {
         ),
         follow(
             Api::<SpiderCoordinator>::all(client()),
-            named(NAME),
+            named(keys::COORDINATOR),
             |coordinator| (coordinator.name_any(), Arc::new(coordinator)),
             Told::Coordinator,
         ),

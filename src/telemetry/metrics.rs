@@ -389,7 +389,11 @@ mod tests {
             assert_eq!(row.kind == "counter", row.name.ends_with("_total"), "{}", row.name);
             let is_duration = row.name.ends_with("_duration_seconds");
             assert!(row.kind != "histogram" || is_duration, "{}", row.name);
-            assert!(!row.name.starts_with("railweave_") || row.kind == "histogram" || !is_duration, "{}", row.name);
+            assert!(
+                !row.name.starts_with("railweave_") || row.kind == "histogram" || !is_duration,
+                "{}",
+                row.name
+            );
         }
     }
 

@@ -57,8 +57,8 @@ fn generated_manifests_are_those_of_the_repository() {
             "MutatingWebhookConfiguration"
         ]
     );
-    // Controller and agent have rights of their own.
-    assert_eq!(railweave(&["manifests", "rbac"]).objects().len(), 10);
+    // Five objects each for controller and agent, and the controller's rights in kube-system.
+    assert_eq!(railweave(&["manifests", "rbac"]).objects().len(), 12);
 }
 
 #[test]

@@ -14,29 +14,12 @@ use railweave_cni::wire::{
 use serde_json::json;
 
 use crate::allocation::{
-    RAILS, assert_served, bound_pod, create_nodes, delete_pods, endpoints, rails_of_size, records, released,
+    RAILS, assert_served, bound_pod, delete_pods, endpoints, installed, records, released,
 };
-use crate::installation::{Installation, Options};
+use crate::installation::Installation;
 use crate::measure::cpu_of;
 use crate::node_agent::{NodeAgent, add_args, attach, attach_at_last, delete_args};
 use crate::objects::{NETWORKS_KEY, from, networks_annotation};
-
-/// An installation with networks, pools of exactly `size` addresses and nodes.
-async fn installed(test: &str, size: usize, nodes: usize) -> Installation {
-    let installation = Installation::start(test, Options::default()).await;
-    installation.cluster.apply(&rails_of_size(size));
-    create_nodes(&installation, nodes);
-    let pod = crate::objects::opted_in_pod();
-    installation
-        .wait_for("the rails", || async {
-            installation.try_pod("default", &pod).await.is_ok_and(|pod| {
-                let labels = pod.metadata.labels.unwrap_or_default();
-                labels.get("railweave.io/rails") == Some(&RAILS.to_string())
-            })
-        })
-        .await;
-    installation
-}
 
 /// Pods `train-0`, ... that are injected and not bound yet, so that no leader has looked at them.
 async fn waiting_pods(installation: &Installation, count: usize) -> Vec<Pod> {

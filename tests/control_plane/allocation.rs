@@ -79,15 +79,7 @@ pub(crate) async fn installed(test: &str, size: usize, nodes: usize) -> Installa
     let installation = Installation::start(test, Options::default()).await;
     installation.cluster.apply(&rails_of_size(size));
     create_nodes(&installation, nodes);
-    let pod = crate::objects::opted_in_pod();
-    installation
-        .wait_for("the rails", || async {
-            installation.try_pod("default", &pod).await.is_ok_and(|pod| {
-                let labels = pod.metadata.labels.unwrap_or_default();
-                labels.get("railweave.io/rails") == Some(&RAILS.to_string())
-            })
-        })
-        .await;
+    installation.knows_rails(RAILS).await;
     installation
 }
 
@@ -302,12 +294,7 @@ pub(crate) async fn survives_leaders_that_are_killed_or_stopped() {
     let mut installation = Installation::start("killed-leader", options).await;
     installation.cluster.apply(&rails_of_size(PODS));
     create_nodes(&installation, NODES);
-    let pod = crate::objects::opted_in_pod();
-    installation
-        .wait_for("the rails", || async {
-            installation.try_pod("default", &pod).await.is_ok_and(|pod| !crate::objects::is_plain(&pod))
-        })
-        .await;
+    installation.knows_rails(RAILS).await;
     create_pods(&installation, PODS, NODES).await;
     let now = DeleteParams::default().grace_period(0);
     for round in 0..rounds {

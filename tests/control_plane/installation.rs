@@ -90,6 +90,12 @@ impl Installation {
     /// Applies the guide's networks and waits until pods get them.
     pub(crate) async fn with_rails(self, rails: usize) -> Self {
         self.cluster.apply(&crate::objects::rails(rails));
+        self.knows_rails(rails).await;
+        self
+    }
+
+    /// Waits until pods get as many networks.
+    pub(crate) async fn knows_rails(&self, rails: usize) {
         self.wait_for("the rails", || async {
             self.try_pod("default", &opted_in_pod()).await.is_ok_and(|pod| {
                 let labels = pod.metadata.labels.unwrap_or_default();
@@ -97,7 +103,6 @@ impl Installation {
             })
         })
         .await;
-        self
     }
 
     /// Waits until both webhook configurations carry a CA for every entry.

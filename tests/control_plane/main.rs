@@ -31,6 +31,7 @@ mod injection;
 mod installation;
 mod load;
 mod measure;
+mod measure_allocation;
 mod namespaces;
 mod networks;
 mod node_agent;
@@ -78,6 +79,7 @@ fn trials() -> Vec<Trial> {
             measure::what_a_pod_costs_the_api_server,
             measure::a_replica_of_a_big_cluster,
             burst::of_400_and_1000_pods,
+            measure_allocation::what_addresses_cost,
             agent::cost_of_attaching_without_the_leader,
         ];
     }

@@ -241,17 +241,18 @@ pub(crate) async fn a_replica_of_a_big_cluster() {
         slowest = slowest.max(installation.wait_for("the edit", in_force).await);
     }
     println!("slowest of 5 edits in force on both replicas: {slowest:.2?}");
-    println!("| replica | from start to ready | memory now | memory at most |");
-    println!("|---|---|---|---|");
+    println!("| replica | from start to ready | memory now | of that, not mapped files | memory at most |");
+    println!("|---|---|---|---|---|");
     for (replica, ready) in installation.replicas.iter().zip(ready) {
         let role = if replica.metric("railweave_leader").await > 0.0 { "leader" } else { "not leader" };
         let memory = |key| memory_of(replica.pid(), key);
-        println!("| {role} | {ready:.2?} | {:.1} MiB | {:.1} MiB |", memory("VmRSS"), memory("VmHWM"));
+        let [now, anonymous, most] = ["VmRSS", "RssAnon", "VmHWM"].map(memory);
+        println!("| {role} | {ready:.2?} | {now:.1} MiB | {anonymous:.1} MiB | {most:.1} MiB |");
     }
 }
 
 /// A line of a process's status, in MiB.
-fn memory_of(pid: u32, key: &str) -> f64 {
+pub(crate) fn memory_of(pid: u32, key: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
     let line = status.lines().find(|line| line.starts_with(key)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0

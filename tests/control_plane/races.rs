@@ -166,12 +166,7 @@ pub(crate) async fn of_clocks_that_are_minutes_apart() {
     installation.cluster.apply(&crate::allocation::rails_of_size(4));
     create_nodes(&installation, 1);
     installation.registered().await;
-    let pod = crate::objects::opted_in_pod();
-    installation
-        .wait_for("the rails", || async {
-            installation.try_pod("default", &pod).await.is_ok_and(|pod| !crate::objects::is_plain(&pod))
-        })
-        .await;
+    installation.knows_rails(RAILS).await;
     create_pods(&installation, 2, 1).await;
     served(&installation, 2).await;
     assert_served(&installation, 2).await;
