@@ -17,7 +17,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
+use kube::runtime::watcher;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
@@ -40,6 +42,27 @@ const GATHER: Duration = Duration::from_millis(10);
 const DELIVERIES: usize = 64;
 /// Looks that take in work that no event announces.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// Events that may wait while pools are written.
+const SIGHTINGS: usize = 1024;
+
+/// What the watches have delivered.
+type Sightings = mpsc::Receiver<Result<Seen, watcher::Error>>;
+
+/// Reads the watches beside the work, as long as the second value lives: a connection that nobody reads hands over
+/// only a few events at a time, and batches would be as small.
+fn listen(mut watches: Watches) -> (Sightings, JoinSet<()>) {
+    let (tell, sightings) = mpsc::channel(SIGHTINGS);
+    let mut watching = JoinSet::new();
+    watching.spawn(async move {
+        while let Some(seen) = watches.next().await {
+            if tell.send(seen).await.is_err() {
+                return;
+            }
+        }
+    });
+    (sightings, watching)
+}
 
 /// One leader's work.
 struct Work<'a> {
@@ -70,12 +93,12 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
         proofs: JoinSet::new(),
         counted: None,
     };
-    let mut watches = work.world.watches(leader);
+    let (mut sightings, _watching) = listen(work.world.watches(leader));
     let mut changes = leader.feed.changes.clone();
     loop {
         let look = work.next_look();
         tokio::select! {
-            Some(seen) = watches.next() => work.note(seen),
+            Some(seen) = sightings.recv() => work.note(seen),
             _ = changes.changed() => work.reconsider(),
             Some(Ok((intent, delivered))) = work.deliveries.join_next() => work.delivered(&intent, delivered),
             Some(Ok(proof)) = work.proofs.join_next() => work.releases.proved(proof, &leader.metrics),
@@ -85,7 +108,7 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
             continue;
         }
         sleep(GATHER).await;
-        work.gather(&mut watches);
+        work.gather(&mut sightings);
         timed(&leader.metrics, "allocation", work.step()).await?;
     }
 }
@@ -96,8 +119,8 @@ impl Work<'_> {
     }
 
     /// Everything that is there already.
-    fn gather(&mut self, watches: &mut Watches) {
-        while let Some(Some(seen)) = watches.next().now_or_never() {
+    fn gather(&mut self, sightings: &mut Sightings) {
+        while let Ok(seen) = sightings.try_recv() {
             self.note(seen);
         }
         while let Some(Ok((intent, delivered))) = self.deliveries.try_join_next() {
@@ -113,7 +136,7 @@ impl Work<'_> {
         due.unwrap_or_else(|| Instant::now() + IDLE)
     }
 
-    fn note(&mut self, seen: Result<Seen, kube::runtime::watcher::Error>) {
+    fn note(&mut self, seen: Result<Seen, watcher::Error>) {
         let seen = match seen {
             Ok(seen) => seen,
             Err(error) => return warn!(controller = "allocation", "watch failed: {}", describe(&error)),
