@@ -3,6 +3,9 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`spec`] | what a runtime asks and what it is answered, in every version of the CNI specification |
+//! | [`plugins`] | the plugins, one folder each, and which of them is called |
+//! | [`logging`] | where the plugins' log goes |
 //! | [`netlink`] | links, virtual functions, addresses, routes, rules, neighbours of the kernel; a monitor of changes |
 //! | [`rdma`] | RDMA devices: list, move, rename, character devices, system mode |
 //! | [`sysfs`] | NICs by PCI address: ports, virtual functions, interfaces, RDMA devices |
@@ -10,7 +13,10 @@
 
 #[cfg(test)]
 mod golden;
+pub mod logging;
 pub mod netlink;
+pub mod plugins;
 pub mod rdma;
+pub mod spec;
 pub mod sysfs;
 pub mod wire;
