@@ -14,6 +14,9 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_FLAGS: u16 = 8;
 const IFA_F_TEMPORARY: u32 = 0x01;
+const IFA_F_DADFAILED: u32 = 0x08;
+const IFA_F_TENTATIVE: u32 = 0x40;
+const RT_SCOPE_UNIVERSE: u8 = 0;
 
 /// An address of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,14 @@ impl Socket {
     /// All addresses of the namespace.
     pub fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {
         self.ask(&list_addresses(), "list addresses", read)
+    }
+
+    /// Whether the kernel still looks for duplicates of a global IPv6 address of this link. Until it has finished, nothing may
+    /// be sent from the address, and no route may name it as its source.
+    pub fn is_settling(&mut self, link: u32) -> Result<bool, NetlinkError> {
+        let meant = |body: &[u8]| u32_at(body, 4) == Some(link) && body.get(3) == Some(&RT_SCOPE_UNIVERSE);
+        let settling = |body: &[u8]| meant(body).then(|| is_tentative(body));
+        Ok(self.ask(&list_addresses(), "list addresses", settling)?.contains(&true))
     }
 
     /// Gives an interface an address. One that it has already stays as it is.
@@ -61,6 +72,13 @@ fn change(kind: u16, flags: u16, link: u32, address: IpNet) -> Message {
     let local = octets(address.addr());
     let header = [&[family(address.addr()), address.prefix_len(), 0, 0][..], &link.to_ne_bytes()].concat();
     Message::act(kind, flags).raw(&header).bytes(IFA_LOCAL, &local).bytes(IFA_ADDRESS, &local)
+}
+
+pub(super) fn is_tentative(body: &[u8]) -> bool {
+    let wide = Attributes::after(HEADER, body).find(|(number, _)| *number == IFA_FLAGS);
+    let flags = wide.and_then(|(_, flags)| u32_at(flags, 0));
+    let flags = flags.or_else(|| body.get(2).map(|flags| u32::from(*flags))).unwrap_or_default();
+    flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) == IFA_F_TENTATIVE
 }
 
 pub(super) fn read(body: &[u8]) -> Option<InterfaceAddress> {

@@ -1,13 +1,12 @@
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use super::codec::Message;
-use super::links::{self, HEADER, IFF_UP, IFLA_ADDRESS, IFLA_ALT_IFNAME, IFLA_IFNAME, IFLA_MTU};
+use super::links::{self, HEADER, IFF_UP, IFLA_ADDRESS, IFLA_ALT_IFNAME, IFLA_IFNAME, IFLA_MTU, IFLA_TXQLEN};
 use super::{Link, NetlinkError, Socket};
 
 const RTM_DELLINK: u16 = 17;
 const RTM_SETLINK: u16 = 19;
 const RTM_DELLINKPROP: u16 = 109;
-const IFLA_TXQLEN: u16 = 13;
 const IFLA_NET_NS_FD: u16 = 28;
 const IFLA_PROP_LIST: u16 = 52;
 const NLA_F_NESTED: u16 = 0x8000;

@@ -36,6 +36,11 @@ impl Message {
         Self::new(kind, REQUEST | DUMP)
     }
 
+    /// A request among others that are sent together, which is not acknowledged.
+    pub(super) fn part(kind: u16, flags: u16) -> Self {
+        Self::new(kind, REQUEST | flags)
+    }
+
     fn new(kind: u16, flags: u16) -> Self {
         let mut bytes = vec![0; HEADER];
         bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
@@ -66,6 +71,11 @@ impl Message {
     #[must_use]
     pub fn u32(self, number: u16, value: u32) -> Self {
         self.bytes(number, &value.to_ne_bytes())
+    }
+
+    /// Adds an attribute of four bytes in the order of the network, as netfilter wants them.
+    pub(super) fn big_endian(self, number: u16, value: u32) -> Self {
+        self.bytes(number, &value.to_be_bytes())
     }
 
     /// Adds a text with the zero that ends it.

@@ -84,6 +84,12 @@ impl NetlinkError {
         }
     }
 
+    /// No route leads there: `ENETUNREACH`, `EHOSTUNREACH`.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self.errno(), Some(libc::ENETUNREACH | libc::EHOSTUNREACH))
+    }
+
     /// The object is there already: `EEXIST`.
     #[must_use]
     pub fn is_present(&self) -> bool {

@@ -8,6 +8,11 @@ pub(super) const HEADER: usize = 16;
 pub(super) const IFLA_ADDRESS: u16 = 1;
 pub(super) const IFLA_IFNAME: u16 = 3;
 pub(super) const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
+pub(super) const IFLA_TXQLEN: u16 = 13;
+pub(super) const IFLA_LINKINFO: u16 = 18;
+pub(super) const IFLA_INFO_KIND: u16 = 1;
 pub(super) const IFLA_ALT_IFNAME: u16 = 53;
 const IFNAMSIZ: usize = 16;
 const IFLA_EXT_MASK: u16 = 29;
@@ -33,6 +38,14 @@ pub struct Link {
     pub address: Vec<u8>,
     /// The device on a bus behind it, as `0000:86:00.2`; kernels before 5.14 do not tell.
     pub parent: Option<String>,
+    /// What made it, as `veth` or `macvlan`; none of a physical one.
+    pub kind: Option<String>,
+    /// Number of the link that it hangs on, in whichever network namespace that is: of a `veth`, its other end.
+    pub lower: Option<u32>,
+    /// Number of the bridge, bond or VRF that it belongs to.
+    pub master: Option<u32>,
+    /// Length of its queue, in packets.
+    pub queue_length: u32,
 }
 
 impl Socket {
@@ -71,15 +84,27 @@ pub(super) fn read(body: &[u8]) -> Option<Link> {
         mtu: 0,
         address: Vec::new(),
         parent: None,
+        kind: None,
+        lower: None,
+        master: None,
+        queue_length: 0,
     };
     for (number, payload) in Attributes::after(HEADER, body) {
         match number {
             IFLA_IFNAME => link.name = text(payload),
             IFLA_MTU => link.mtu = u32_at(payload, 0)?,
             IFLA_ADDRESS => link.address = payload.to_vec(),
+            IFLA_LINK => link.lower = u32_at(payload, 0),
+            IFLA_MASTER => link.master = u32_at(payload, 0),
+            IFLA_TXQLEN => link.queue_length = u32_at(payload, 0)?,
+            IFLA_LINKINFO => link.kind = kind(payload),
             IFLA_PARENT_DEV_NAME => link.parent = Some(text(payload)),
             _ => {}
         }
     }
     Some(link)
+}
+
+fn kind(info: &[u8]) -> Option<String> {
+    Attributes::new(info).find(|(number, _)| *number == IFLA_INFO_KIND).map(|(_, payload)| text(payload))
 }

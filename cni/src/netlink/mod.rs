@@ -8,8 +8,10 @@
 mod addresses;
 mod change_links;
 mod codec;
+mod connection_marks;
 mod error;
 mod links;
+mod make_links;
 mod monitor;
 mod namespace;
 mod neighbours;
@@ -25,6 +27,7 @@ pub use codec::{Attributes, Message};
 pub(crate) use codec::{text, u32_at, u64_at};
 pub use error::{NetlinkError, Refusal};
 pub use links::Link;
+pub use make_links::VethPair;
 pub use monitor::Monitor;
 pub use namespace::{Namespace, NamespaceError};
 pub use neighbours::Neighbour;

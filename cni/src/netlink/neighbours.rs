@@ -11,6 +11,7 @@ const RTM_GETNEIGH: u16 = 30;
 const HEADER: usize = 12;
 const NDA_DST: u16 = 1;
 const NDA_LLADDR: u16 = 2;
+const NDA_IFINDEX: u16 = 8;
 const NUD_PERMANENT: u16 = 0x80;
 
 /// Who has an address on a link.
@@ -30,6 +31,13 @@ impl Socket {
     /// All neighbours that the namespace knows.
     pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, NetlinkError> {
         self.ask(&list_neighbours(), "list neighbours", read)
+    }
+
+    /// The neighbours on one link. Kernels before 4.20 send all of them to choose from.
+    pub fn neighbours_of(&mut self, link: u32) -> Result<Vec<Neighbour>, NetlinkError> {
+        let message = list_neighbours().u32(NDA_IFINDEX, link);
+        let found = self.ask(&message, format_args!("list neighbours of link {link}"), read)?;
+        Ok(found.into_iter().filter(|neighbour| neighbour.link == link).collect())
     }
 
     /// Sets a neighbour for ever. What was known of the address is replaced.

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::addresses::{address, family, octets, unless_absent};
-use super::codec::{Attributes, Message, NLM_F_CREATE, NLM_F_REPLACE, u32_at};
+use super::codec::{Attributes, Message, NLM_F_CREATE, NLM_F_REPLACE, u16_at, u32_at};
 use super::{NetlinkError, Socket};
 
 const RTM_NEWROUTE: u16 = 24;
@@ -16,6 +16,9 @@ const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
+const RTA_MULTIPATH: u16 = 9;
+/// Length of `struct rtnexthop`.
+const NEXT_HOP: usize = 8;
 const RTA_TABLE: u16 = 15;
 const RTN_UNICAST: u8 = 1;
 const RT_SCOPE_UNIVERSE: u8 = 0;
@@ -65,10 +68,29 @@ impl Route {
 }
 
 impl Socket {
-    /// All unicast routes of the namespace, in all tables and of both families. Routes with several next hops are left
-    /// out.
+    /// All unicast routes of the namespace, in all tables and of both families. An IPv6 route with several next hops is
+    /// as many routes, as it is for the kernel; IPv4 ones with several are left out.
     pub fn routes(&mut self) -> Result<Vec<Route>, NetlinkError> {
-        self.ask(&list_routes(), "list routes", read)
+        let routes = self.ask(&list_routes(), "list routes", |body| Some(read(body)))?;
+        Ok(routes.into_iter().flatten().collect())
+    }
+
+    /// The unicast routes of one table, as [`Socket::routes`]. Kernels before 4.20 send all of them to choose from.
+    pub fn routes_of_table(&mut self, table: u32) -> Result<Vec<Route>, NetlinkError> {
+        let asked = format_args!("list the routes of table {table}");
+        let message = list_routes().u32(RTA_TABLE, table);
+        let routes = self.ask(&message, asked, |body| Some(read(body)))?;
+        Ok(routes.into_iter().flatten().filter(|route| route.table == table).collect())
+    }
+
+    /// The address that this host would send from to `destination`; none if it knows no way.
+    pub fn source_toward(&mut self, destination: IpAddr) -> Result<Option<IpAddr>, NetlinkError> {
+        let asked = format_args!("find the route to {destination}");
+        match self.ask(&way_to(destination), asked, source) {
+            Ok(found) => Ok(found.into_iter().next()),
+            Err(error) if error.is_unreachable() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Adds a route. One with the same destination, metric and table is replaced.
@@ -86,6 +108,17 @@ impl Socket {
 
 pub(super) fn list_routes() -> Message {
     Message::dump(RTM_GETROUTE).raw(&[0; HEADER])
+}
+
+pub(super) fn way_to(destination: IpAddr) -> Message {
+    let mut header = [0; HEADER];
+    header[0] = family(destination);
+    header[1] = IpNet::from(destination).prefix_len();
+    Message::act(RTM_GETROUTE, 0).raw(&header).bytes(RTA_DST, &octets(destination))
+}
+
+fn source(body: &[u8]) -> Option<IpAddr> {
+    Attributes::after(HEADER, body).find(|(number, _)| *number == RTA_PREFSRC).and_then(|(_, it)| address(it))
 }
 
 pub(super) fn set_route(route: &Route) -> Message {
@@ -124,7 +157,19 @@ fn change(kind: u16, flags: u16, route: &Route) -> Message {
     message
 }
 
-pub(super) fn read(body: &[u8]) -> Option<Route> {
+/// The routes in an answer: one for each next hop.
+pub(super) fn read(body: &[u8]) -> Vec<Route> {
+    let Some(route) = read_route(body) else { return Vec::new() };
+    if route.gateway.is_some() || route.link.is_some() {
+        return vec![route];
+    }
+    let several = Attributes::after(HEADER, body).find(|(number, _)| *number == RTA_MULTIPATH);
+    let hops =
+        several.filter(|_| route.destination.addr().is_ipv6()).map(|(_, hops)| hops).unwrap_or_default();
+    NextHops(hops).map(|(link, gateway)| Route { link: Some(link), gateway, ..route }).collect()
+}
+
+fn read_route(body: &[u8]) -> Option<Route> {
     let [family, prefix, _, _, table, protocol, _, kind] = *body.get(..8)?.first_chunk()?;
     let flags = u32_at(body, 8)?;
     if kind != RTN_UNICAST || flags & RTM_F_CLONED != 0 {
@@ -137,17 +182,32 @@ pub(super) fn read(body: &[u8]) -> Option<Route> {
         on_link: flags & RTNH_F_ONLINK != 0,
         ..Route::to(IpNet::new(everything, prefix).ok()?)
     };
-    let mut has_hop = false;
     for (number, payload) in Attributes::after(HEADER, body) {
         match number {
             RTA_DST => route.destination = IpNet::new(address(payload)?, prefix).ok()?,
-            RTA_GATEWAY => (route.gateway, has_hop) = (address(payload), true),
-            RTA_OIF => (route.link, has_hop) = (u32_at(payload, 0), true),
+            RTA_GATEWAY => route.gateway = address(payload),
+            RTA_OIF => route.link = u32_at(payload, 0),
             RTA_PRIORITY => route.metric = u32_at(payload, 0),
             RTA_PREFSRC => route.source = address(payload),
             RTA_TABLE => route.table = u32_at(payload, 0)?,
             _ => {}
         }
     }
-    has_hop.then_some(route)
+    Some(route)
+}
+
+/// Links and gateways of a route with several next hops.
+struct NextHops<'a>(&'a [u8]);
+
+impl Iterator for NextHops<'_> {
+    type Item = (u32, Option<IpAddr>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let length = usize::from(u16_at(self.0, 0)?);
+        let link = u32_at(self.0, 4)?;
+        let hop = self.0.get(..length).filter(|hop| hop.len() >= NEXT_HOP)?;
+        let gateway = Attributes::after(NEXT_HOP, hop).find(|(number, _)| *number == RTA_GATEWAY);
+        self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((link, gateway.and_then(|(_, payload)| address(payload))))
+    }
 }

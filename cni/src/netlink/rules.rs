@@ -14,6 +14,7 @@ const HEADER: usize = 12;
 const FRA_DST: u16 = 1;
 const FRA_SRC: u16 = 2;
 const FRA_PRIORITY: u16 = 6;
+const FRA_FWMARK: u16 = 10;
 const FRA_TABLE: u16 = 15;
 const FRA_PROTOCOL: u16 = 21;
 const FR_ACT_TO_TBL: u8 = 1;
@@ -25,6 +26,8 @@ pub struct Rule {
     pub from: IpNet,
     /// The destination.
     pub to: Option<IpNet>,
+    /// The mark that packets must have.
+    pub mark: Option<u32>,
     /// Which table is asked.
     pub table: u32,
     /// Rules are asked from low to high.
@@ -68,7 +71,7 @@ pub(super) fn add_rule(rule: &Rule) -> Message {
 }
 
 fn change(kind: u16, flags: u16, rule: &Rule) -> Message {
-    let Rule { from, to, table, priority, protocol } = *rule;
+    let Rule { from, to, mark, table, priority, protocol } = *rule;
     let to_length = to.map_or(0, |to| to.prefix_len());
     // Family, lengths, type of service, table (in its attribute instead), reserved, action, flags.
     let header = [family(from.addr()), to_length, from.prefix_len(), 0, 0, 0, 0, FR_ACT_TO_TBL, 0, 0, 0, 0];
@@ -77,6 +80,9 @@ fn change(kind: u16, flags: u16, rule: &Rule) -> Message {
         if let Some(prefix) = prefix.filter(|prefix| prefix.prefix_len() > 0) {
             message = message.bytes(attribute, &octets(prefix.network()));
         }
+    }
+    if let Some(mark) = mark {
+        message = message.u32(FRA_FWMARK, mark);
     }
     message.u32(FRA_PRIORITY, priority).u32(FRA_TABLE, table).u8(FRA_PROTOCOL, protocol)
 }
@@ -90,6 +96,7 @@ pub(super) fn read(body: &[u8]) -> Option<Rule> {
     let mut rule = Rule {
         from: IpNet::new(everything, from_length).ok()?,
         to: None,
+        mark: None,
         table: table.into(),
         priority: 0,
         protocol: 0,
@@ -99,6 +106,7 @@ pub(super) fn read(body: &[u8]) -> Option<Rule> {
             FRA_SRC => rule.from = IpNet::new(address(payload)?, from_length).ok()?,
             FRA_DST => rule.to = IpNet::new(address(payload)?, to_length).ok(),
             FRA_PRIORITY => rule.priority = u32_at(payload, 0)?,
+            FRA_FWMARK => rule.mark = u32_at(payload, 0),
             FRA_TABLE => rule.table = u32_at(payload, 0)?,
             FRA_PROTOCOL => rule.protocol = *payload.first()?,
             _ => {}

@@ -22,6 +22,8 @@ pub enum Protocol {
     Route,
     /// `NETLINK_RDMA`
     Rdma,
+    /// `NETLINK_NETFILTER`
+    Netfilter,
 }
 
 impl Protocol {
@@ -29,6 +31,7 @@ impl Protocol {
         match self {
             Self::Route => protocols::NETLINK_ROUTE,
             Self::Rdma => protocols::NETLINK_RDMA,
+            Self::Netfilter => protocols::NETLINK_NETFILTER,
         }
     }
 
@@ -36,6 +39,7 @@ impl Protocol {
         match self {
             Self::Route => "links and addresses",
             Self::Rdma => "RDMA devices",
+            Self::Netfilter => "packet filters",
         }
     }
 }
@@ -67,7 +71,16 @@ impl Socket {
     ///
     /// `doing` completes "failed to ...".
     pub fn act(&mut self, message: Message, doing: impl Display) -> Result<(), NetlinkError> {
-        self.exchange(message, &doing, |_| {}).map(|_| ())
+        self.exchange(&[message], &doing, |_| {}).map(|_| ())
+    }
+
+    /// Has several things done, all or none, as netfilter can. Only the last message asks for an acknowledgement.
+    pub(super) fn act_together(
+        &mut self,
+        messages: &[Message],
+        doing: impl Display,
+    ) -> Result<(), NetlinkError> {
+        self.exchange(messages, &doing, |_| {}).map(|_| ())
     }
 
     /// Asks for what `read` makes of the answers' bodies. A list that changed while it was read is read anew.
@@ -79,7 +92,7 @@ impl Socket {
     ) -> Result<Vec<T>, NetlinkError> {
         for _ in 0..ATTEMPTS {
             let mut found = Vec::new();
-            if self.exchange(message.clone(), &doing, |body| found.extend(read(body)))? {
+            if self.exchange(std::slice::from_ref(message), &doing, |body| found.extend(read(body)))? {
                 return Ok(found);
             }
         }
@@ -89,13 +102,15 @@ impl Socket {
     /// Sends, and reads up to the end of the answer. False if a list is not of one moment.
     fn exchange(
         &mut self,
-        message: Message,
+        messages: &[Message],
         doing: &impl Display,
         mut each: impl FnMut(&[u8]),
     ) -> Result<bool, NetlinkError> {
         let failed = |source| NetlinkError::Socket { doing: doing.to_string(), source };
         self.sequence = self.sequence.wrapping_add(1);
-        self.socket.send(&message.finish(self.sequence), 0).map_err(failed)?;
+        let sent: Vec<u8> =
+            messages.iter().flat_map(|message| message.clone().finish(self.sequence)).collect();
+        self.socket.send(&sent, 0).map_err(failed)?;
         let mut whole = true;
         loop {
             let (datagram, _) = self.receive().map_err(failed)?;

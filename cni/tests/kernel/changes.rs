@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd as _;
 
-use railweave_cni::netlink::{Neighbour, Protocol, Route, Rule, Socket};
+use railweave_cni::netlink::{Neighbour, Protocol, Route, Rule, Socket, VethPair};
 
 use crate::namespace::{self, ip};
 
@@ -33,6 +33,7 @@ pub(crate) fn of_links_show() {
     }
     let seen = socket.link_of(link).unwrap().unwrap();
     assert_eq!((seen.name.as_str(), seen.up, seen.mtu), ("rail0", true, 4200));
+    assert_eq!((seen.queue_length, seen.master), (2000, None));
 
     ip("link property add dev rail0 altname enp134s0f0np0v10");
     assert_eq!(socket.link("enp134s0f0np0v10").unwrap().unwrap().index, link);
@@ -99,7 +100,14 @@ pub(crate) fn of_routes_and_rules_are_idempotent() {
             metric: Some(100),
             ..Route::to(everything.parse().unwrap())
         };
-        let rule = Rule { from: host.parse().unwrap(), to: None, table: 1000, priority: 1000, protocol: 84 };
+        let rule = Rule {
+            from: host.parse().unwrap(),
+            to: None,
+            mark: None,
+            table: 1000,
+            priority: 1000,
+            protocol: 84,
+        };
         for _ in 0..2 {
             socket.set_route(&route).unwrap();
             socket.add_rule(&rule).unwrap();
@@ -115,6 +123,8 @@ pub(crate) fn of_routes_and_rules_are_idempotent() {
         assert_eq!(listed, format!("1000:\tfrom {from} lookup 1000 proto 84"));
 
         assert!(socket.routes().unwrap().contains(&route), "{:?}", socket.routes());
+        assert_eq!(socket.routes_of_table(1000).unwrap(), [route]);
+        assert_eq!(socket.routes_of_table(1001).unwrap(), []);
         assert_eq!(socket.rules().unwrap().iter().filter(|seen| **seen == rule).count(), 1);
         assert_eq!((socket.delete_rule(&rule).unwrap(), socket.delete_rule(&rule).unwrap()), (true, false));
         assert_eq!(
@@ -140,6 +150,8 @@ pub(crate) fn of_neighbours_replace() {
             assert!(text.contains(&format!("{at} lladdr 02:00:00:00:00:0{last} PERMANENT")), "{text}");
             let wanted = Neighbour { link, address, hardware, permanent: true };
             assert!(socket.neighbours().unwrap().contains(&wanted));
+            assert!(socket.neighbours_of(link).unwrap().contains(&wanted));
+            assert!(!socket.neighbours_of(1).unwrap().contains(&wanted));
         }
         assert!(socket.delete_neighbour(link, address).unwrap());
         assert!(!socket.delete_neighbour(link, address).unwrap());
@@ -159,4 +171,85 @@ pub(crate) fn of_virtual_functions_need_a_port() {
             "failed to set Trust(true) on virtual function 0 of link {link}: Operation not supported (os error 95)"
         )
     );
+}
+
+pub(crate) fn that_make_a_veth_put_its_other_end_elsewhere() {
+    let home = namespace::this();
+    namespace::enter().unwrap();
+    let pod = namespace::this();
+    let mut inside = Socket::open(Protocol::Route).unwrap();
+    namespace::back(&home);
+    let mut socket = Socket::open(Protocol::Route).unwrap();
+    let pair = VethPair {
+        here: "veth0a1b2c3d4e5".into(),
+        here_address: [2, 0, 0, 0, 0, 1],
+        there: "veth0".into(),
+        there_address: [2, 0, 0, 0, 0, 2],
+        mtu: 4200,
+    };
+    socket.add_veth(&pair, pod.as_fd()).unwrap();
+    let (here, there) = (socket.link(&pair.here).unwrap().unwrap(), inside.link("veth0").unwrap().unwrap());
+    assert_eq!(
+        (here.address.as_slice(), there.address.as_slice()),
+        (&[2, 0, 0, 0, 0, 1][..], &[2, 0, 0, 0, 0, 2][..])
+    );
+    assert_eq!((here.mtu, there.mtu, here.up, there.up), (4200, 4200, false, false));
+    assert_eq!(
+        (here.kind.as_deref(), here.lower, there.lower),
+        (Some("veth"), Some(there.index), Some(here.index))
+    );
+    assert_eq!(socket.link("lo").unwrap().unwrap().kind, None);
+    let text = socket.add_veth(&pair, pod.as_fd()).unwrap_err().to_string();
+    assert!(text.starts_with("failed to add the veth veth0a1b2c3d4e5 with the other end veth0: "), "{text}");
+    assert!(text.ends_with("File exists (os error 17)"), "{text}");
+}
+
+pub(crate) fn of_ipv6_routes_with_several_next_hops_are_made_hop_by_hop() {
+    let (mut socket, link) = rail();
+    socket.add_address(link, "fd00::2/64".parse().unwrap()).unwrap();
+    ip("-6 route add default nexthop via fd00::a dev rail0 nexthop via fd00::b dev rail0");
+    let hop = |gateway: &str| Route {
+        gateway: Some(gateway.parse().unwrap()),
+        link: Some(link),
+        protocol: 3,
+        metric: Some(1024),
+        ..Route::to("::/0".parse().unwrap())
+    };
+    let routes = socket.routes().unwrap();
+    assert!(routes.contains(&hop("fd00::a")) && routes.contains(&hop("fd00::b")), "{routes:?}");
+    assert!(socket.delete_route(&hop("fd00::a")).unwrap());
+    assert_eq!(shown("-6 route show default"), "default via fd00::b dev rail0 metric 1024 pref medium");
+}
+
+pub(crate) fn do_not_hide_which_address_is_sent_from() {
+    let (mut socket, link) = rail();
+    socket.add_address(link, "172.16.1.2/27".parse().unwrap()).unwrap();
+    assert!(!socket.is_settling(link).unwrap());
+    socket.add_address(link, "fd00::2/64".parse().unwrap()).unwrap();
+    assert!(socket.is_settling(link).unwrap(), "the kernel looks for duplicates for a second");
+    ip("address add fd00::3/64 dev wire nodad");
+    assert!(!socket.is_settling(number_of("wire")).unwrap());
+    let mut toward =
+        |to: &str| socket.source_toward(to.parse().unwrap()).unwrap().map(|from| from.to_string());
+    assert_eq!(toward("172.16.1.30").as_deref(), Some("172.16.1.2"));
+    assert_eq!(toward("10.9.9.9"), None);
+    assert_eq!(toward("fe00::1"), None);
+}
+
+fn number_of(name: &str) -> u32 {
+    Socket::open(Protocol::Route).unwrap().link(name).unwrap().unwrap().index
+}
+
+pub(crate) fn of_marks_are_made_in_one_step_and_undone() {
+    let mut filter = Socket::open(Protocol::Netfilter).unwrap();
+    for family in [2, 10] {
+        assert!(!filter.marks_replies(family).unwrap());
+        for _ in 0..2 {
+            filter.mark_replies(family, "veth0", 1).unwrap();
+            assert!(filter.marks_replies(family).unwrap());
+        }
+        filter.unmark_replies(family).unwrap();
+        filter.unmark_replies(family).unwrap();
+        assert!(!filter.marks_replies(family).unwrap());
+    }
 }

@@ -151,8 +151,14 @@ fn routes_carry_their_table_in_an_attribute() {
 
 #[test]
 fn rules_and_neighbours_are_sent_whole() {
-    let rule =
-        Rule { from: "172.16.1.2/32".parse().unwrap(), to: None, table: 1000, priority: 1000, protocol: 84 };
+    let rule = Rule {
+        from: "172.16.1.2/32".parse().unwrap(),
+        to: None,
+        mark: None,
+        table: 1000,
+        priority: 1000,
+        protocol: 84,
+    };
     is(
         rules::add_rule(&rule),
         "3c000000 20000506",
@@ -163,4 +169,113 @@ fn rules_and_neighbours_are_sent_whole() {
         "30000000 1c000505",
         "02000000 04000000 80000000 08000100 ac1001fe 0a000200 02000000 002a0000",
     );
+}
+
+#[test]
+fn both_ends_of_a_veth_are_told_at_once() {
+    let pair = VethPair {
+        here: "veth1".into(),
+        here_address: [2, 0, 0, 0, 0, 1],
+        there: "veth0".into(),
+        there_address: [2, 0, 0, 0, 0, 2],
+        mtu: 1500,
+    };
+    is(
+        make_links::add_veth(&pair, 7),
+        "90000000 10000506",
+        "00000000 00000000 00000000 00000000 \
+         0a000300 76657468 31000000 0a000100 02000000 00010000 08000400 dc050000 \
+         50001200 09000100 76657468 00000000 \
+         40000200 3c000100 00000000 00000000 00000000 00000000 \
+         0a000300 76657468 30000000 0a000100 02000000 00020000 08000400 dc050000 08001c00 07000000",
+    );
+}
+
+#[test]
+fn the_kernel_is_asked_for_its_way() {
+    is(
+        routes::way_to("10.1.2.3".parse().unwrap()),
+        "24000000 1a000500",
+        "02200000 00000000 00000000 08000100 0a010203",
+    );
+}
+
+#[test]
+fn next_hops_of_an_ipv6_route_are_routes_of_their_own() {
+    let reply = "0a000000 fe030001 00000000 08000f00 fe000000 08000600 00040000 \
+                 3c000900 1c000000 04000000 14000500 fd000000 00000000 00000000 0000000a \
+                 1c000000 05000000 14000500 fd000000 00000000 00000000 0000000b";
+    let hops: Vec<_> = routes::read(&bytes(reply))
+        .iter()
+        .map(|route| (route.link, route.gateway.map(|gateway| gateway.to_string()), route.metric))
+        .collect();
+    assert_eq!(
+        hops,
+        [(Some(4), Some("fd00::a".into()), Some(1024)), (Some(5), Some("fd00::b".into()), Some(1024))]
+    );
+}
+
+#[test]
+fn marks_are_part_of_a_rule() {
+    let rule = Rule {
+        from: "0.0.0.0/0".parse().unwrap(),
+        to: None,
+        mark: Some(1),
+        table: 100,
+        priority: 1000,
+        protocol: 84,
+    };
+    let payload =
+        "02000000 00000001 00000000 08000a00 01000000 08000600 e8030000 08000f00 64000000 05001500 54000000";
+    is(rules::add_rule(&rule), "3c000000 20000506", payload);
+    assert_eq!(rules::read(&bytes(payload)), Some(rule));
+}
+
+/// What `nft --debug=mnl` shows of these lines, in other words:
+/// `chain incoming { type filter hook prerouting priority mangle; iifname "veth0" ct state new ct mark set 1 }`,
+/// `chain outgoing { type route hook output priority mangle; ct mark 1 meta mark set ct mark }`.
+#[test]
+fn replies_are_marked_by_two_rules_in_one_batch() {
+    let sent: Vec<_> = connection_marks::mark_replies(2, "veth0", 1).into_iter().map(sent).collect();
+    let table = "02000000 0e000100 7261696c 77656176 65000000";
+    let expect = |head: &str, rest: &str| (head.to_owned(), rest.to_owned());
+    assert_eq!(sent.len(), 9);
+    assert_eq!(sent[0], expect("14000000 10000100", "0000000a"));
+    assert_eq!(sent[1], expect("24000000 000a0104", table));
+    assert_eq!(sent[2], expect("24000000 020a0100", table));
+    assert_eq!(sent[3], expect("24000000 000a0104", table));
+    assert_eq!(
+        sent[4],
+        expect(
+            "54000000 030a0104",
+            &format!(
+                "{table} 0d000300 696e636f 6d696e67 00000000 \
+                 14000480 08000100 00000000 08000200 ffffff6a 0b000700 66696c74 65720000"
+            )
+        )
+    );
+    assert_eq!(
+        sent[5],
+        expect(
+            "54000000 030a0104",
+            &format!(
+                "{table} 0d000300 6f757467 6f696e67 00000000 \
+                 14000480 08000100 00000003 08000200 ffffff6a 0a000700 726f7574 65000000"
+            )
+        )
+    );
+    let outgoing = format!(
+        "{table} 0d000200 6f757467 6f696e67 00000000 74000480 \
+         20000180 07000100 63740000 14000280 08000100 00000001 08000200 00000003 \
+         2c000180 08000100 636d7000 20000280 08000100 00000001 08000200 00000000 \
+         0c000380 08000100 01000000 \
+         24000180 09000100 6d657461 00000000 14000280 08000200 00000003 08000300 00000001"
+    );
+    let (head, rest) = &sent[7];
+    assert_eq!((head[9..].to_owned(), rest.clone()), ("060a050c".to_owned(), outgoing));
+    assert!(sent[6].0.ends_with("060a010c"), "only the last rule is acknowledged");
+    assert!(sent[6].1.contains("08000200 00000006"), "the name of the link");
+    assert!(sent[6].1.contains("76657468 30000000 00000000 00000000"), "all 16 bytes of it");
+    assert!(sent[6].1.contains("0c000480 08000100 08000000"), "new connections");
+    assert_eq!(sent[8], expect("14000000 11000100", "0000000a"));
 }

@@ -54,6 +54,10 @@ fn a_link_is_read_and_what_is_not_known_of_it_is_passed_over() {
             mtu: 9000,
             address: vec![0x0c, 0x42, 0xa1, 0xb2, 0xc3, 0xd4],
             parent: Some("0000:86:00.2".into()),
+            kind: None,
+            lower: None,
+            master: None,
+            queue_length: 0,
         })
     );
 }
