@@ -65,3 +65,7 @@ fuzz: ## random reviews and manifests for FUZZ_SECONDS (default 300) each: no pa
 .PHONY: image
 image: ## static musl binary in an OCI image, without Docker: target/image/railweave.tar
 	@e2e/image/build.sh
+
+.PHONY: cni
+cni: ## the CNI plugins as one static musl binary: target/cni/railweave-cni
+	@e2e/cni/build.sh

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`spec`] | what a runtime asks and what it is answered, in every version of the CNI specification |
 //! | [`plugins`] | the plugins, one folder each, and which of them is called |
+//! | [`install`] | the plugins into a plugin folder and out again |
 //! | [`logging`] | where the plugins' log goes |
 //! | [`netlink`] | links, virtual functions, addresses, routes, rules, neighbours of the kernel; a monitor of changes |
 //! | [`rdma`] | RDMA devices: list, move, rename, character devices, system mode |
@@ -13,6 +14,7 @@
 
 #[cfg(test)]
 mod golden;
+pub mod install;
 pub mod logging;
 pub mod netlink;
 pub mod plugins;

@@ -1,5 +1,8 @@
 //! The CNI plugins in one file: it is the plugin that it is called as.
 
+mod command_line;
+
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,9 +17,12 @@ fn main() -> ExitCode {
     let called = arguments.next().unwrap_or_default();
     let name = Path::new(&called).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let Some(plugin) = plugins::named(name) else {
-        let error =
-            CniError::new(CniError::ENVIRONMENT, format!("there is no plugin {name:?} in this program"));
-        return refuse(&error, Version::NEWEST);
+        return if variable("CNI_COMMAND").is_some() {
+            let error = format!("there is no plugin {name:?} in this program; call it by one of its names");
+            refuse(&CniError::new(CniError::ENVIRONMENT, error), Version::NEWEST)
+        } else {
+            for_a_person(&arguments.collect::<Vec<_>>())
+        };
     };
     // The runtime wants an answer even of a program that ends early.
     std::panic::set_hook(Box::new(|defect| {
@@ -24,6 +30,17 @@ fn main() -> ExitCode {
         refuse(&error, Version::NEWEST);
     }));
     if variable("CNI_COMMAND").as_deref() == Some("VERSION") { tell_versions() } else { serve(plugin) }
+}
+
+fn for_a_person(arguments: &[OsString]) -> ExitCode {
+    match command_line::run(arguments) {
+        Ok(text) => print(text.trim_end()),
+        Err(reason) => {
+            // Nobody is left to be told.
+            let _ = writeln!(io::stderr(), "error: {reason}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn serve(plugin: &Plugin) -> ExitCode {

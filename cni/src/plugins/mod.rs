@@ -3,6 +3,8 @@
 //! [`Plugin`] is what a folder gives, [`PLUGINS`] lists them under the names that runtimes call them by, and [`run`] does
 //! what a [`Call`] asks. Called by `main` alone; plugins may call each other only as `sriov` and `ib-sriov` call IPAM.
 
+pub mod ipam;
+
 use crate::netlink::Namespace;
 use crate::spec::{Answer, Call, CniError, Command};
 
@@ -24,7 +26,7 @@ pub struct Plugin {
 }
 
 /// All plugins.
-pub const PLUGINS: &[Plugin] = &[];
+pub const PLUGINS: &[Plugin] = &[ipam::PLUGIN];
 
 /// The plugin of this name.
 #[must_use]

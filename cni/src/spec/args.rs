@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::CniError;
 
@@ -82,6 +83,17 @@ impl Args {
             "0" | "false" => Ok(false),
             _ => Err(refused(format!("CNI_ARGS holds IgnoreUnknown={value}; write true or false"))),
         }
+    }
+}
+
+impl fmt::Display for Args {
+    /// As in `CNI_ARGS`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, (key, value)) in self.0.iter().enumerate() {
+            let between = if position == 0 { "" } else { ";" };
+            write!(formatter, "{between}{key}={value}")?;
+        }
+        Ok(())
     }
 }
 
