@@ -33,6 +33,10 @@ unit: ## unit, property and server tests only (no control plane)
 e2e: ## control-plane tests only, against real etcd and kube-apiserver; T=<part of a name> runs some of them
 	@e2e/test.sh e2e $(T)
 
+.PHONY: e2e-vm
+e2e-vm: ## the CNI package in a QEMU guest with virtual functions and RDMA; T=<part of a name> runs some of them
+	@e2e/test.sh vm $(T)
+
 .PHONY: e2e-tools
 e2e-tools: ## build the control plane (etcd, kube-apiserver, ..., helm) from Go modules
 	@e2e/cluster/build.sh

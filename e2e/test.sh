@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test.sh all | lint | unit | e2e [FILTER]: runs the checks and ends with one line that counts them.
+# test.sh all | lint | unit | e2e [FILTER] | vm [FILTER]: runs the checks and ends with one line that counts them.
 #   RAILWEAVE_FUZZ_SECONDS   how long each fuzz target runs (default 20)
 # Output of each step is kept in target/test-logs.
 set -uo pipefail
@@ -26,7 +26,7 @@ lint() {
   check formatting cargo fmt --all --check
   check clippy cargo clippy --workspace --all-targets -- -D warnings
   if command -v shellcheck >/dev/null; then
-    check "shell scripts" shellcheck -x -P SCRIPTDIR e2e/*.sh e2e/*/*.sh .ci/run
+    check "shell scripts" shellcheck -x -P SCRIPTDIR e2e/*.sh e2e/*/*.sh e2e/vm/guest/* .ci/run
   else
     step "shell scripts"
     skip shellcheck "shellcheck is not installed"
@@ -50,18 +50,30 @@ control_plane() {
   fi
 }
 
-rust_tests() { # ARGUMENTS of cargo test...
-  local log=$logs/tests.log rc summary
-  step "tests"
-  cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$log"
-  rc=$?
-  summary=$(awk '/^test result:/ {for (i = 1; i < NF; i++) {if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i; if ($(i + 1) ~ /^ignored/) s += $i}} END {print p + 0, f + 0, s + 0}' "$log")
+count() { # LOG STATUS WHAT: adds the results that cargo test or libtest printed
+  local summary p f s
+  summary=$(awk '/^test result:/ {for (i = 1; i < NF; i++) {if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i; if ($(i + 1) ~ /^ignored/) s += $i}} END {print p + 0, f + 0, s + 0}' "$1")
   read -r p f s <<<"$summary"
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-  mapfile -t -O "${#failures[@]}" failures < <(sed -nE 's/^test (.*[^ ]) +\.\.\. FAILED$/\1/p' "$log")
-  mapfile -t -O "${#skips[@]}" skips < <(sed -nE -e 's/ \((.*)\)$/, \1/' -e 's/^test (.*[^ ]) +\.\.\. ignored,? ?(.*)$/\1\t\2/p' "$log")
+  mapfile -t -O "${#failures[@]}" failures < <(sed -nE 's/^test (.*[^ ]) +\.\.\. FAILED$/\1/p' "$1")
+  mapfile -t -O "${#skips[@]}" skips < <(sed -nE -e 's/ \((.*)\)$/, \1/' -e 's/^test (.*[^ ]) +\.\.\. ignored,? ?(.*)$/\1\t\2/p' "$1")
   # A test binary that does not compile, or dies, has no result line.
-  [ $rc -eq 0 ] || [ "$f" -gt 0 ] || fail "cargo test (exit status $rc, see $log)"
+  [ "$2" -eq 0 ] || [ "$f" -gt 0 ] || fail "$3 (exit status $2, see $1)"
+}
+
+rust_tests() { # ARGUMENTS of cargo test...
+  local log=$logs/tests.log
+  step "tests"
+  cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$log"
+  count "$log" $? "cargo test"
+}
+
+guest_tests() { # [FILTER]
+  local log=$logs/guest.log rc
+  step "tests in a guest with virtual functions and RDMA"
+  e2e/vm/test.sh ${1:+"$1"} 2>&1 | tee "$log"
+  rc=$?
+  if [ $rc -eq 77 ]; then skip "guest" "$(tail -n 1 "$log")"; else count "$log" $rc "the guest"; fi
 }
 
 case ${1:-all} in
@@ -69,7 +81,8 @@ all) lint; control_plane; rust_tests ;;
 lint) lint ;;
 unit) RAILWEAVE_NO_CONTROL_PLANE=1 rust_tests ;;
 e2e) control_plane; rust_tests --test control_plane -- ${2:+"$2"} ;;
-*) echo "test.sh all | lint | unit | e2e [FILTER]" >&2; exit 2 ;;
+vm) guest_tests ${2:+"$2"} ;;
+*) echo "test.sh all | lint | unit | e2e [FILTER] | vm [FILTER]" >&2; exit 2 ;;
 esac
 
 printf '\n== summary (%d s)\n' $((SECONDS - begun))

@@ -94,6 +94,10 @@ impl RdmaSocket {
     }
 
     /// Moves a device to another network namespace. Refused with `EOPNOTSUPP` in shared mode, and by drivers that cannot.
+    ///
+    /// The thread has to be in the namespace that has the device, not only the socket, or the kernel answers `ENODEV`
+    /// (`ib_device_set_netns_put`, drivers/infiniband/core/device.c): out of a pod by
+    /// [`Namespace::run`](crate::netlink::Namespace::run).
     pub fn move_device(&mut self, device: u32, namespace: BorrowedFd<'_>) -> Result<(), NetlinkError> {
         self.0.act(
             move_device(device, namespace.as_raw_fd()),

@@ -165,12 +165,9 @@ pub(crate) fn of_virtual_functions_need_a_port() {
     assert_eq!(socket.virtual_functions(link).unwrap(), []);
     let error = socket.set_virtual_function(link, 0, VfSetting::Trust(true)).unwrap_err();
     assert!(error.is_unsupported());
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "failed to set Trust(true) on virtual function 0 of link {link}: Operation not supported (os error 95)"
-        )
-    );
+    let text = error.to_string();
+    let begin = format!("failed to set Trust(true) on virtual function 0 of link {link}: ");
+    assert!(text.starts_with(&begin), "{text}");
 }
 
 pub(crate) fn that_make_a_veth_put_its_other_end_elsewhere() {

@@ -1,0 +1,14 @@
+#!/bin/bash
+# test.sh VFS [FILTER]: all tests of the guest; fails if any does, or if the kernel complains.
+vfs=$1 filter=${2:-}
+failed=0
+./kernel ${filter:+"$filter"} || failed=1
+begun=$SECONDS
+./start.sh "$vfs" || exit
+echo "the node stands after $((SECONDS - begun)) s"
+./node ${filter:+"$filter"} || failed=1
+if dmesg | grep -E 'WARNING|BUG:|Oops|Call Trace|unregister_netdevice: waiting'; then
+  echo "the kernel of the guest complained" >&2
+  failed=1
+fi
+exit $failed

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# run.sh [OPTION...] COMMAND...: boots a guest, runs COMMAND there in a shell, and ends with its output and exit status.
+#   -p N         SR-IOV ports (emulated Intel 82576, 7 virtual functions each), 0 to 8; default 2
+#   -l CABLING   one: all ports on one segment (default); rails: each port on a segment of its own
+#   -s FOLDER    seen there as /share, read-only; COMMAND starts in it
+#   -o FOLDER    takes what the guest leaves in /host/out, its kernel's log and its console
+#   -t SECONDS   hard limit for everything; default 300
+#   -c CPUS      default 2
+# Exit status 124: the time was over; 125: the guest ended without a report. Only this QEMU is ever ended, by its pid.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+ports=2 cabling=one share='' out='' limit=300 cpus=2
+# From 2.75 GB on the firmware puts the registers of virtual functions above 4 GB, where QEMU's do not answer.
+memory=2048
+while getopts p:l:s:o:t:c: option; do
+  case $option in
+  p) ports=$OPTARG ;;
+  l) cabling=$OPTARG ;;
+  s) share=$OPTARG ;;
+  o) out=$OPTARG ;;
+  t) limit=$OPTARG ;;
+  c) cpus=$OPTARG ;;
+  *) exit 125 ;;
+  esac
+done
+shift $((OPTIND - 1))
+[ $# -gt 0 ] || die "run.sh: no command"
+[ -f "$guest/root.img" ] || die "the guest is not built: e2e/vm/build.sh"
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/railweave-guest.XXXXXX")
+mkdir "$folder/host" "$folder/host/out" "$folder/none"
+printf '%s\n' "$*" >"$folder/host/command"
+touch "$folder/host/output" "$folder/console"
+
+# Emulation, unless the processor's own virtualisation is at hand. What only hardens costs a fifth of the time.
+machine=(-accel "tcg,thread=multi" -cpu "max,la57=off,pku=off,smap=off,smep=off,umip=off")
+if [ -w /dev/kvm ] && { [ -d /sys/module/kvm_intel ] || [ -d /sys/module/kvm_amd ]; }; then
+  machine=(-accel kvm -cpu host)
+fi
+quick="init_on_alloc=0 apparmor=0 audit=0 rcupdate.rcu_expedited=1 nowatchdog randomize_kstack_offset=off"
+machine+=(-M q35 -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display none -no-reboot -monitor none
+  -serial "file:$folder/console" -kernel "$guest/kernel/boot/vmlinuz-$(cat "$guest/kernel.version")"
+  -initrd "$guest/initramfs.gz"
+  -append "console=ttyS0 quiet panic=-1 nokaslr mitigations=off $quick"
+  -drive "file=$guest/root.img,format=raw,if=none,id=root,snapshot=on" -device "virtio-blk-pci,drive=root"
+  -virtfs "local,path=$folder/host,mount_tag=host,security_model=none"
+  -virtfs "local,path=${share:-$folder/none},mount_tag=share,security_model=none,readonly=on")
+for ((port = 0; port < ports; port++)); do
+  segment=0
+  [ "$cabling" = one ] || segment=$port
+  machine+=(-device "pcie-root-port,id=slot$port,chassis=$((port + 1)),slot=$((port + 1))"
+    -netdev "hubport,id=rail$port,hubid=$segment"
+    -device "igb,bus=slot$port,netdev=rail$port,mac=52:54:00:00:00:$(printf %02x $((port + 1)))")
+done
+
+qemu='' reader=''
+# shellcheck disable=SC2317 # called by the trap
+end() { # on exit
+  [ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || true
+  [ -z "$reader" ] || kill "$reader" 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap end EXIT
+begun=$SECONDS
+qemu-system-x86_64 "${machine[@]}" </dev/null >"$folder/qemu.log" 2>&1 &
+qemu=$!
+# The output as it comes; ends by itself, with all of it read, when the guest has ended.
+tail -n +1 -s 0.2 -f --pid="$qemu" "$folder/host/output" &
+reader=$!
+while [ ! -s "$folder/host/status" ] && kill -0 "$qemu" 2>/dev/null && [ $((SECONDS - begun)) -lt "$limit" ]; do
+  sleep 0.1
+done
+if [ -s "$folder/host/status" ]; then
+  status=$(cat "$folder/host/status")
+elif kill -0 "$qemu" 2>/dev/null; then
+  status=124
+else
+  status=125
+fi
+kill -KILL "$qemu" 2>/dev/null || true
+wait "$qemu" 2>/dev/null || true
+wait "$reader" 2>/dev/null || true
+qemu='' reader=''
+case $status in
+124) say "the guest did not end within $limit s; the last lines of its console:" ;;
+125) say "the guest ended without a report; the last lines of its console:" ;;
+esac
+if [ "$status" = 124 ] || [ "$status" = 125 ]; then
+  tail -n 15 "$folder/console" >&2
+  tail -n 5 "$folder/qemu.log" >&2
+fi
+if [ -n "$out" ]; then
+  mkdir -p "$out"
+  cp -r "$folder/host/out/." "$out/"
+  cp "$folder/console" "$out/"
+  [ ! -f "$folder/host/dmesg" ] || cp "$folder/host/dmesg" "$out/"
+fi
+say "guest: $((SECONDS - begun)) s, exit status $status"
+exit "$status"
