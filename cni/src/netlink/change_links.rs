@@ -1,14 +1,16 @@
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-use super::codec::Message;
-use super::links::{self, HEADER, IFF_UP, IFLA_ADDRESS, IFLA_ALT_IFNAME, IFLA_IFNAME, IFLA_MTU, IFLA_TXQLEN};
+use super::codec::{Message, NLM_F_CREATE, NLM_F_EXCL};
+use super::links::{
+    self, HEADER, IFF_UP, IFLA_ADDRESS, IFLA_ALT_IFNAME, IFLA_IFNAME, IFLA_MTU, IFLA_PROP_LIST, IFLA_TXQLEN,
+};
 use super::{Link, NetlinkError, Socket};
 
 const RTM_DELLINK: u16 = 17;
 const RTM_SETLINK: u16 = 19;
+const RTM_NEWLINKPROP: u16 = 108;
 const RTM_DELLINKPROP: u16 = 109;
 const IFLA_NET_NS_FD: u16 = 28;
-const IFLA_PROP_LIST: u16 = 52;
 const NLA_F_NESTED: u16 = 0x8000;
 
 impl Socket {
@@ -55,6 +57,17 @@ impl Socket {
     /// Takes one of its other names from a link. `udev` adds them, and they are in the way of a link of that name.
     pub fn remove_other_name(&mut self, link: u32, name: &str) -> Result<(), NetlinkError> {
         self.act(remove_other_name(link, name), format_args!("take the other name {name} from link {link}"))
+    }
+
+    /// Gives a link another name besides; one that it has already is no error.
+    pub fn add_other_name(&mut self, link: u32, name: &str) -> Result<(), NetlinkError> {
+        let doing = format_args!("give link {link} the other name {name}");
+        match self.act(add_other_name(link, name), doing) {
+            Err(error) if error.is_present() && self.link(name)?.is_some_and(|found| found.index == link) => {
+                Ok(())
+            }
+            added => added,
+        }
     }
 
     /// Moves a link to another network namespace, where it is off. It keeps its number if that is free there.
@@ -115,8 +128,16 @@ pub(super) fn move_link(link: u32, namespace: i32, name: Option<&str>) -> Messag
     }
 }
 
+pub(super) fn add_other_name(link: u32, name: &str) -> Message {
+    other_name(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL, link, name)
+}
+
 pub(super) fn remove_other_name(link: u32, name: &str) -> Message {
-    Message::act(RTM_DELLINKPROP, 0)
+    other_name(RTM_DELLINKPROP, 0, link, name)
+}
+
+fn other_name(kind: u16, flags: u16, link: u32, name: &str) -> Message {
+    Message::act(kind, flags)
         .raw(&header(link, 0, 0))
         .nested(IFLA_PROP_LIST | NLA_F_NESTED, |list| list.text(IFLA_ALT_IFNAME, name))
 }

@@ -13,6 +13,7 @@ const IFLA_MASTER: u16 = 10;
 pub(super) const IFLA_TXQLEN: u16 = 13;
 pub(super) const IFLA_LINKINFO: u16 = 18;
 pub(super) const IFLA_INFO_KIND: u16 = 1;
+pub(super) const IFLA_PROP_LIST: u16 = 52;
 pub(super) const IFLA_ALT_IFNAME: u16 = 53;
 const IFNAMSIZ: usize = 16;
 const IFLA_EXT_MASK: u16 = 29;
@@ -28,6 +29,8 @@ pub struct Link {
     pub index: u32,
     /// Its name.
     pub name: String,
+    /// What it is called besides; `udev` gives such names. No other link may have one of them as its name.
+    pub other_names: Vec<String>,
     /// What it speaks.
     pub layer: LinkLayer,
     /// Turned on; says nothing about a carrier.
@@ -79,6 +82,7 @@ pub(super) fn read(body: &[u8]) -> Option<Link> {
     let mut link = Link {
         index: u32_at(body, 4)?,
         name: String::new(),
+        other_names: Vec::new(),
         layer: LinkLayer::of(u16_at(body, 2)?),
         up: u32_at(body, 8)? & IFF_UP != 0,
         mtu: 0,
@@ -92,6 +96,10 @@ pub(super) fn read(body: &[u8]) -> Option<Link> {
     for (number, payload) in Attributes::after(HEADER, body) {
         match number {
             IFLA_IFNAME => link.name = text(payload),
+            IFLA_PROP_LIST => {
+                let names = Attributes::new(payload).filter(|(number, _)| *number == IFLA_ALT_IFNAME);
+                link.other_names = names.map(|(_, name)| text(name)).collect();
+            }
             IFLA_MTU => link.mtu = u32_at(payload, 0)?,
             IFLA_ADDRESS => link.address = payload.to_vec(),
             IFLA_LINK => link.lower = u32_at(payload, 0),

@@ -1,5 +1,7 @@
+use serde::{Deserialize, Serialize};
+
 use super::change_links::set;
-use super::codec::{Attributes, Message, u32_at};
+use super::codec::{Attributes, Message, u32_at, u64_at};
 use super::links::get;
 use super::{NetlinkError, Socket};
 
@@ -22,12 +24,14 @@ const RTEXT_FILTER_VF: u32 = 1;
 const ROOM: usize = 32;
 
 /// The protocol of a VLAN's tag.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VlanProtocol {
     /// 802.1Q
     #[default]
+    #[serde(rename = "802.1q")]
     Dot1q,
     /// 802.1ad
+    #[serde(rename = "802.1ad")]
     Dot1ad,
 }
 
@@ -41,7 +45,7 @@ impl VlanProtocol {
 }
 
 /// The tag that a port puts on what a virtual function sends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vlan {
     /// 1 to 4094; 0 is no tag.
     pub id: u32,
@@ -52,7 +56,8 @@ pub struct Vlan {
 }
 
 /// Whether a virtual function has a link.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum VfLinkState {
     /// As the port.
     #[default]
@@ -116,6 +121,8 @@ pub struct VirtualFunction {
     pub trust: Option<bool>,
     /// Link.
     pub link_state: VfLinkState,
+    /// `InfiniBand` identifiers of the device and of its port; none on Ethernet.
+    pub guids: Option<(u64, u64)>,
 }
 
 impl Socket {
@@ -181,7 +188,9 @@ fn read_one(info: &[u8]) -> Option<VirtualFunction> {
         spoof_check: None,
         trust: None,
         link_state: VfLinkState::Auto,
+        guids: None,
     };
+    let (mut node, mut port) = (None, None);
     // A driver that does not know leaves all bits set.
     let known =
         |payload: &[u8]| u32_at(payload, 4).filter(|value| *value != u32::MAX).map(|value| value != 0);
@@ -203,9 +212,12 @@ fn read_one(info: &[u8]) -> Option<VirtualFunction> {
                     _ => VfLinkState::Auto,
                 }
             }
+            IFLA_VF_IB_NODE_GUID => node = u64_at(payload, 8),
+            IFLA_VF_IB_PORT_GUID => port = u64_at(payload, 8),
             _ => {}
         }
     }
+    found.guids = node.zip(port);
     Some(found)
 }
 

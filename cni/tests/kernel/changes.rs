@@ -36,7 +36,14 @@ pub(crate) fn of_links_show() {
     assert_eq!((seen.queue_length, seen.master), (2000, None));
 
     ip("link property add dev rail0 altname enp134s0f0np0v10");
-    assert_eq!(socket.link("enp134s0f0np0v10").unwrap().unwrap().index, link);
+    socket.add_other_name(link, "rail_of_gpu_0").unwrap();
+    socket.add_other_name(link, "rail_of_gpu_0").unwrap();
+    let seen = socket.link("enp134s0f0np0v10").unwrap().unwrap();
+    assert_eq!(seen.index, link);
+    assert_eq!(seen.other_names, ["enp134s0f0np0v10", "rail_of_gpu_0"]);
+    let wire = socket.link("wire").unwrap().unwrap().index;
+    assert!(socket.add_other_name(wire, "rail_of_gpu_0").unwrap_err().is_present(), "it is another link's");
+    socket.remove_other_name(link, "rail_of_gpu_0").unwrap();
     socket.remove_other_name(link, "enp134s0f0np0v10").unwrap();
     assert_eq!(socket.link("enp134s0f0np0v10").unwrap(), None);
 

@@ -36,6 +36,11 @@ fn links_are_found_moved_and_renamed() {
         &format!("{LINK_4} 08001c00 07000000 09000300 6e657431 00000000"),
     );
     is(
+        change_links::add_other_name(4, "eno3"),
+        "30000000 6c000506",
+        &format!("{LINK_4} 10003480 09003500 656e6f33 00000000"),
+    );
+    is(
         change_links::remove_other_name(4, "eno3"),
         "30000000 6d000500",
         &format!("{LINK_4} 10003480 09003500 656e6f33 00000000"),
@@ -103,6 +108,7 @@ fn what_a_port_says_of_its_virtual_functions_is_read() {
             spoof_check: Some(true),
             trust: None,
             link_state: VfLinkState::Enable,
+            guids: None,
         }]
     );
     let tagged = format!(
@@ -110,6 +116,14 @@ fn what_a_port_says_of_its_virtual_functions_is_read() {
          48001680 44000180 {mac} 18000c80 14000100 01000000 64000000 00000000 88a80000"
     );
     assert_eq!(virtual_functions::read(&bytes(&tagged))[0].vlan.protocol, VlanProtocol::Dot1ad);
+    let infiniband = format!(
+        "00000100 04000000 43100100 00000000 58001680 54000180 {mac} \
+         14000a00 01000000 00000000 2a000000 00000002 14000b00 01000000 00000000 2b000000 00000002"
+    );
+    assert_eq!(
+        virtual_functions::read(&bytes(&infiniband))[0].guids,
+        Some((0x0200_0000_0000_002a, 0x0200_0000_0000_002b))
+    );
 }
 
 #[test]

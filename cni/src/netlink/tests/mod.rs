@@ -42,13 +42,15 @@ fn a_link_is_read_and_what_is_not_known_of_it_is_passed_over() {
         "0000 0100 0a000000 43100100 00000000 \
          0d000300 656e6f33 6e703200 00000000 08000400 28230000 \
          0a000100 0c42a1b2 c3d40000 06003980 ffff0000 \
-         11003800 30303030 3a38363a 30302e32 00000000",
+         11003800 30303030 3a38363a 30302e32 00000000 \
+         24003480 09003500 656e6f33 00000000 12003500 656e7031 33347330 66306e70 32000000",
     );
     assert_eq!(
         links::read(&link),
         Some(Link {
             index: 10,
             name: "eno3np2".into(),
+            other_names: vec!["eno3".into(), "enp134s0f0np2".into()],
             layer: LinkLayer::Ethernet,
             up: true,
             mtu: 9000,
