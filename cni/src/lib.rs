@@ -7,9 +7,8 @@
 //! | [`plugins`] | the plugins, one folder each, and which of them is called |
 //! | [`install`] | the plugins into a plugin folder and out again |
 //! | [`logging`] | where the plugins' log goes |
-//! | [`netlink`] | links, virtual functions, addresses, routes, rules, neighbours of the kernel; a monitor of changes |
+//! | [`state`] | locks, records of whose a device is, caches of the plugins in Go |
 //! | [`rdma`] | RDMA devices: list, move, rename, character devices, system mode |
-//! | [`sysfs`] | NICs by PCI address: ports, virtual functions, interfaces, RDMA devices |
 //! | [`wire`] | the REST API of the node agent: its types, and a client over the unix socket |
 
 #[cfg(test)]
@@ -20,5 +19,6 @@ pub mod netlink;
 pub mod plugins;
 pub mod rdma;
 pub mod spec;
+pub mod state;
 pub mod sysfs;
 pub mod wire;

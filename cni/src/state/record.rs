@@ -1,0 +1,121 @@
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{State, StateError, files};
+
+/// Whose a device is, and how it was before: JSON in `/run/railweave/cni/<plugin>/<device>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record<Before> {
+    /// Whose it is.
+    pub owner: Owner,
+    /// `0000:86:00.2`, or the name of an auxiliary device.
+    pub device: String,
+    /// What is to be restored, as the plugin needs it.
+    pub before: Before,
+}
+
+/// An attachment: one interface of one container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Name of the network.
+    pub network: String,
+    /// `CNI_CONTAINERID`
+    pub container: String,
+    /// `CNI_IFNAME`
+    pub interface: String,
+    /// Where the device is; none where that is not known.
+    pub netns: Option<Netns>,
+}
+
+/// A network namespace as it can be found again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Netns {
+    /// `CNI_NETNS`
+    pub path: PathBuf,
+    /// Its number: a path may come to mean another namespace. None where it is not known.
+    pub number: Option<u64>,
+}
+
+impl Owner {
+    /// Whether this is the attachment.
+    #[must_use]
+    pub fn is(&self, container: &str, interface: &str) -> bool {
+        self.container == container && self.interface == interface
+    }
+
+    /// For messages: `net1 of container 4f0c...`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        format!("{} of container {}", self.interface, self.container)
+    }
+}
+
+/// The records of a plugin.
+#[derive(Clone, Debug)]
+pub struct Records<Before> {
+    folder: PathBuf,
+    before: PhantomData<Before>,
+}
+
+impl State {
+    /// The records of a plugin, whose name is that of their folder.
+    #[must_use]
+    pub fn records<Before: Serialize + DeserializeOwned>(&self, plugin: &str) -> Records<Before> {
+        Records { folder: self.path("run/railweave/cni").join(plugin), before: PhantomData }
+    }
+}
+
+impl<Before: Serialize + DeserializeOwned> Records<Before> {
+    /// The record of a device.
+    pub fn of_device(&self, device: &str) -> Result<Option<Record<Before>>, StateError> {
+        read(&self.folder.join(device))
+    }
+
+    /// The record of an attachment. It is looked for at `device` first, which the configuration of most DELs names.
+    pub fn of_attachment(
+        &self,
+        container: &str,
+        interface: &str,
+        device: Option<&str>,
+    ) -> Result<Option<Record<Before>>, StateError> {
+        if let Some(record) = device.map(|device| self.of_device(device)).transpose()?.flatten()
+            && record.owner.is(container, interface)
+        {
+            return Ok(Some(record));
+        }
+        Ok(self.all()?.into_iter().find(|record| record.owner.is(container, interface)))
+    }
+
+    /// Every record. One that cannot be read is told and passed over: it is in the way of its own device alone.
+    pub fn all(&self) -> Result<Vec<Record<Before>>, StateError> {
+        let mut records = Vec::new();
+        for name in files::names(&self.folder)? {
+            match self.of_device(&name) {
+                Ok(record) => records.extend(record),
+                Err(error) => log::warn!("{error}"),
+            }
+        }
+        Ok(records)
+    }
+
+    /// Writes the record of a device, in place of the one that it has.
+    pub fn write(&self, record: &Record<Before>) -> Result<(), StateError> {
+        let path = self.folder.join(&record.device);
+        let bytes = serde_json::to_vec(record)
+            .map_err(|source| StateError::Content { path: path.clone(), source })?;
+        files::write(&path, &bytes)
+    }
+
+    /// Removes the record of a device, if it has one.
+    pub fn remove(&self, device: &str) -> Result<(), StateError> {
+        files::remove(&self.folder.join(device)).map(|_| ())
+    }
+}
+
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {
+    let content = |source| StateError::Content { path: path.to_owned(), source };
+    files::read(path)?.map(|bytes| serde_json::from_slice(&bytes).map_err(content)).transpose()
+}
