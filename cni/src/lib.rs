@@ -8,7 +8,10 @@
 //! | [`install`] | the plugins into a plugin folder and out again |
 //! | [`logging`] | where the plugins' log goes |
 //! | [`state`] | locks, records of whose a device is, caches of the plugins in Go |
+//! | [`netlink`] | links, virtual functions, addresses, routes, rules, neighbours of the kernel; a monitor of changes |
+//! | [`packet`] | ARP and IPv6 neighbour discovery on an interface of a pod |
 //! | [`rdma`] | RDMA devices: list, move, rename, character devices, system mode |
+//! | [`sysfs`] | NICs by PCI address: ports, virtual functions, interfaces, RDMA devices |
 //! | [`wire`] | the REST API of the node agent: its types, and a client over the unix socket |
 
 #[cfg(test)]
@@ -16,6 +19,7 @@ mod golden;
 pub mod install;
 pub mod logging;
 pub mod netlink;
+pub mod packet;
 pub mod plugins;
 pub mod rdma;
 pub mod spec;

@@ -6,6 +6,7 @@ const RTM_GETLINK: u16 = 18;
 /// Length of `struct ifinfomsg`.
 pub(super) const HEADER: usize = 16;
 pub(super) const IFLA_ADDRESS: u16 = 1;
+const IFLA_BROADCAST: u16 = 2;
 pub(super) const IFLA_IFNAME: u16 = 3;
 pub(super) const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
@@ -21,6 +22,7 @@ const IFLA_PARENT_DEV_NAME: u16 = 56;
 /// A list with counters of every virtual function can outgrow what the kernel can send.
 const RTEXT_FILTER_SKIP_STATS: u32 = 8;
 pub(super) const IFF_UP: u32 = 1;
+const IFF_LOWER_UP: u32 = 0x10000;
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +37,14 @@ pub struct Link {
     pub layer: LinkLayer,
     /// Turned on; says nothing about a carrier.
     pub up: bool,
+    /// A wire or fabric is there, so what is sent can arrive (`IFF_LOWER_UP`).
+    pub carrier: bool,
     /// Bytes.
     pub mtu: u32,
     /// Hardware address: 6 bytes on Ethernet, 20 on `InfiniBand`.
     pub address: Vec<u8>,
+    /// Hardware address of everybody.
+    pub broadcast: Vec<u8>,
     /// The device on a bus behind it, as `0000:86:00.2`; kernels before 5.14 do not tell.
     pub parent: Option<String>,
     /// What made it, as `veth` or `macvlan`; none of a physical one.
@@ -85,8 +91,10 @@ pub(super) fn read(body: &[u8]) -> Option<Link> {
         other_names: Vec::new(),
         layer: LinkLayer::of(u16_at(body, 2)?),
         up: u32_at(body, 8)? & IFF_UP != 0,
+        carrier: u32_at(body, 8)? & IFF_LOWER_UP != 0,
         mtu: 0,
         address: Vec::new(),
+        broadcast: Vec::new(),
         parent: None,
         kind: None,
         lower: None,
@@ -102,6 +110,7 @@ pub(super) fn read(body: &[u8]) -> Option<Link> {
             }
             IFLA_MTU => link.mtu = u32_at(payload, 0)?,
             IFLA_ADDRESS => link.address = payload.to_vec(),
+            IFLA_BROADCAST => link.broadcast = payload.to_vec(),
             IFLA_LINK => link.lower = u32_at(payload, 0),
             IFLA_MASTER => link.master = u32_at(payload, 0),
             IFLA_TXQLEN => link.queue_length = u32_at(payload, 0)?,

@@ -4,10 +4,14 @@
 //! with the reason, where namespaces cannot be made or there is no `ip`.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod addresses;
+#[path = "../agent/mod.rs"]
+mod agent;
 mod changes;
 mod links;
 mod namespace;
 mod namespaces;
+mod rail;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -46,6 +50,22 @@ fn main() {
         trial("changes::of_virtual_functions_need_a_port", changes::of_virtual_functions_need_a_port),
         trial("namespaces::are_worked_in_from_outside", namespaces::are_worked_in_from_outside),
         trial("namespaces::that_are_none_are_refused", namespaces::that_are_none_are_refused),
+        trial("addresses::that_nobody_has_are_handed_out", addresses::that_nobody_has_are_handed_out),
+        trial("addresses::that_are_in_use_are_given_back", addresses::that_are_in_use_are_given_back),
+        trial(
+            "addresses::that_are_in_use_stay_where_the_agent_says_so",
+            addresses::that_are_in_use_stay_where_the_agent_says_so,
+        ),
+        trial("addresses::whose_gateway_is_dead_are_refused", addresses::whose_gateway_is_dead_are_refused),
+        trial(
+            "addresses::of_a_gateway_that_answers_late_are_handed_out",
+            addresses::of_a_gateway_that_answers_late_are_handed_out,
+        ),
+        trial(
+            "addresses::without_an_interface_are_handed_out",
+            addresses::without_an_interface_are_handed_out,
+        ),
+        trial("addresses::are_announced_to_everybody", addresses::are_announced_to_everybody),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }

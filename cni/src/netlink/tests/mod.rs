@@ -41,7 +41,7 @@ fn a_link_is_read_and_what_is_not_known_of_it_is_passed_over() {
     let link = bytes(
         "0000 0100 0a000000 43100100 00000000 \
          0d000300 656e6f33 6e703200 00000000 08000400 28230000 \
-         0a000100 0c42a1b2 c3d40000 06003980 ffff0000 \
+         0a000100 0c42a1b2 c3d40000 0a000200 ffffffff ffff0000 06003980 ffff0000 \
          11003800 30303030 3a38363a 30302e32 00000000 \
          24003480 09003500 656e6f33 00000000 12003500 656e7031 33347330 66306e70 32000000",
     );
@@ -53,8 +53,10 @@ fn a_link_is_read_and_what_is_not_known_of_it_is_passed_over() {
             other_names: vec!["eno3".into(), "enp134s0f0np2".into()],
             layer: LinkLayer::Ethernet,
             up: true,
+            carrier: true,
             mtu: 9000,
             address: vec![0x0c, 0x42, 0xa1, 0xb2, 0xc3, 0xd4],
+            broadcast: vec![0xff; 6],
             parent: Some("0000:86:00.2".into()),
             kind: None,
             lower: None,

@@ -1,15 +1,21 @@
 //! Addresses for an interface: from the node agent, or from another IPAM plugin.
 //!
 //! [`add`] and its siblings do what the `ipam` part of a configuration says: our own type runs right here, others are
-//! run as programs by the rules of the CNI specification. `sriov` and `ib-sriov` call them. [`PLUGIN`] is the same for main plugins of others, which run `spiderpool` as a
+//! run as programs by the rules of the CNI specification. `sriov` and `ib-sriov` call them, and [`announce`] once the interface
+//! is up and has its addresses. [`PLUGIN`] is the same for main plugins of others, which run `spiderpool` as a
 //! program. Read [`add`] first.
 
 mod agent;
+mod announce;
 mod config;
+mod detect;
 mod foreign;
 mod spiderpool;
 #[cfg(test)]
 mod tests;
+mod trouble;
+
+pub use announce::announce;
 
 use super::Plugin;
 use crate::spec::{Answer, Call, CniError};
@@ -18,7 +24,7 @@ use config::Kind;
 /// `spiderpool` as a program of its own.
 pub const PLUGIN: Plugin = Plugin {
     name: config::OURS,
-    add: spiderpool::add,
+    add: spiderpool::add_and_announce,
     del: spiderpool::del,
     check: spiderpool::check,
     status: spiderpool::status,

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::agent;
+use super::announce::{CARRIER_WITHIN, announce};
 use super::config::{Config, Ipam};
+use super::detect::{Trouble, Wanted};
+use super::{agent, detect, trouble};
+use crate::netlink::Namespace;
+use crate::packet::{Port, PortError};
 use crate::spec::{Answer, Call, CniError, Dns, Ip, Route};
 use crate::wire::{AddArgs, AddReply, Client, DeleteArgs, IpConfig, WorkloadEndpoint};
 
@@ -19,11 +23,54 @@ pub(super) fn add(call: &Call) -> Result<Answer, CniError> {
     let config: Config = call.config()?;
     let args = add_args(call, &config)?;
     let reply = agent::ask(&config.ipam.socket, ADD_WITHIN, |client| client.add(&args))?;
+    let wanted = detect::wanted(reply.ips.iter().filter(|ip| ip.nic == call.ifname));
     let answer = answer(&call.ifname, reply)?;
+    refuse_troubles(call, &config, &wanted)?;
     for ip in &answer.ips {
         log::info!("{} of pod {}/{}", ip.address, args.pod_namespace, args.pod_name);
     }
     Ok(answer)
+}
+
+/// ADD for a main plugin of others, which does not tell anybody whose the addresses are now.
+pub(super) fn add_and_announce(call: &Call) -> Result<Answer, CniError> {
+    let answer = add(call)?;
+    announce(call, &answer);
+    Ok(answer)
+}
+
+/// Looks whether the addresses can be used; if not, they are given back, so that the next attempt gets others.
+fn refuse_troubles(call: &Call, config: &Config, wanted: &[Wanted]) -> Result<(), CniError> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let troubles = match looked(call, wanted) {
+        Ok(troubles) => troubles,
+        Err(error @ (PortError::NoInterface(_) | PortError::Layer(_))) => {
+            log::warn!("addresses and gateways are not looked for: {error}");
+            return Ok(());
+        }
+        Err(error) => {
+            return Err(
+                CniError::kernel(&error).while_doing("failed to look for other holders of the addresses")
+            );
+        }
+    };
+    if troubles.is_empty() {
+        return Ok(());
+    }
+    let mut error = trouble::told(call, &troubles);
+    error.details = trouble::released(call, &config.ipam.socket);
+    Err(error)
+}
+
+fn looked(call: &Call, wanted: &[Wanted]) -> Result<Vec<Trouble>, PortError> {
+    let namespace = Namespace::open(call.netns.clone().unwrap_or_default())?;
+    let mut port = Port::open(&namespace, &call.ifname)?;
+    if !port.wait_for_carrier(CARRIER_WITHIN)? {
+        log::warn!("{} has no carrier after {} ms", call.ifname, CARRIER_WITHIN.as_millis());
+    }
+    detect::look(&port, wanted)
 }
 
 /// The leader finds out by itself that a pod is gone; telling the agent is only quicker. So nothing here may keep a pod.
