@@ -73,3 +73,7 @@ image: ## static musl binary in an OCI image, without Docker: target/image/railw
 .PHONY: cni
 cni: ## the CNI plugins as one static musl binary: target/cni/railweave-cni
 	@e2e/cni/build.sh
+
+.PHONY: bench-cni
+bench-cni: cni ## the CNI plugins: size, start to exit beside a program in C, addresses, announcements
+	@cargo bench --quiet -p railweave-cni --bench plugins

@@ -24,12 +24,15 @@ fn main() -> ExitCode {
             for_a_person(&arguments.collect::<Vec<_>>())
         };
     };
+    if variable("CNI_COMMAND").as_deref() == Some("VERSION") {
+        return tell_versions();
+    }
     // The runtime wants an answer even of a program that ends early.
     std::panic::set_hook(Box::new(|defect| {
         let error = CniError::new(CniError::DEFECT, format!("this is a defect, please report it: {defect}"));
         refuse(&error, Version::NEWEST);
     }));
-    if variable("CNI_COMMAND").as_deref() == Some("VERSION") { tell_versions() } else { serve(plugin) }
+    serve(plugin)
 }
 
 fn for_a_person(arguments: &[OsString]) -> ExitCode {

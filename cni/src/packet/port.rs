@@ -57,12 +57,21 @@ pub enum PortError {
 }
 
 impl Port {
-    /// Opens an interface of a pod, and turns it on if it is off.
+    /// Opens an interface of a pod to send and receive, and turns it on if it is off.
     pub fn open(namespace: &Namespace, name: &str) -> Result<Self, PortError> {
-        namespace.run(|| Self::here(name))?
+        let port = namespace.run(|| Self::here(name, Some(SockProtocol::EthAll)))??;
+        // Before it was bound, it received at all interfaces.
+        while port.receive_now().map_err(|errno| failed("receive", name, errno))?.is_some() {}
+        Ok(port)
     }
 
-    fn here(name: &str) -> Result<Self, PortError> {
+    /// Opens one that receives nothing. The kernel has less to wait for then: whatever receives is added and taken away
+    /// under the eyes of all processors (`synchronize_net`), twice instead of once.
+    pub fn open_to_send(namespace: &Namespace, name: &str) -> Result<Self, PortError> {
+        namespace.run(|| Self::here(name, None))?
+    }
+
+    fn here(name: &str, protocol: Option<SockProtocol>) -> Result<Self, PortError> {
         let mut netlink = Socket::open(Protocol::Route)?;
         let none = || PortError::NoInterface(name.to_owned());
         let link = netlink.link(name)?.ok_or_else(none)?;
@@ -76,15 +85,11 @@ impl Port {
         let address = address_of(name).map_err(failed)?.ok_or_else(none)?;
         let open = || {
             // The address has no protocol, so the one of the socket stays in force (`packet_bind` of the kernel).
-            let frames =
-                socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
+            let frames = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
             bind(frames.as_raw_fd(), &address)?;
             Ok(frames)
         };
-        let port = Self { link, netlink, frames: open().map_err(failed)? };
-        // Before it was bound, it received at all interfaces.
-        while port.receive_now().map_err(failed)?.is_some() {}
-        Ok(port)
+        Ok(Self { link, netlink, frames: open().map_err(failed)? })
     }
 
     /// Its state when it was opened.

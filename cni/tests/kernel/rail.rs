@@ -1,4 +1,5 @@
 //! A rail: a pod with `net1`, and whatever else is on the wire.
+#![allow(dead_code, reason = "not every program that has one asks everything of it")]
 
 use std::fs::File;
 use std::os::fd::{AsFd as _, AsRawFd as _};

@@ -29,7 +29,7 @@ pub fn announce(call: &Call, answer: &Answer) {
 /// False without a carrier.
 fn tell(call: &Call, ips: &[&Ip]) -> Result<bool, PortError> {
     let namespace = Namespace::open(call.netns.clone().unwrap_or_default())?;
-    let mut port = Port::open(&namespace, &call.ifname)?;
+    let mut port = Port::open_to_send(&namespace, &call.ifname)?;
     if !port.wait_for_carrier(CARRIER_WITHIN)? {
         return Ok(false);
     }
