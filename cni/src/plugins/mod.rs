@@ -3,6 +3,7 @@
 //! [`Plugin`] is what a folder gives, [`PLUGINS`] lists them under the names that runtimes call them by, and [`run`] does
 //! what a [`Call`] asks. Called by `main` alone; plugins may call each other only as `sriov` and `ib-sriov` call IPAM.
 
+pub mod coordinator;
 pub mod ipam;
 
 use crate::netlink::Namespace;
@@ -26,7 +27,7 @@ pub struct Plugin {
 }
 
 /// All plugins.
-pub const PLUGINS: &[Plugin] = &[ipam::PLUGIN];
+pub const PLUGINS: &[Plugin] = &[coordinator::PLUGIN, ipam::PLUGIN];
 
 /// The plugin of this name.
 #[must_use]

@@ -8,6 +8,7 @@ mod addresses;
 #[path = "../agent/mod.rs"]
 mod agent;
 mod changes;
+mod coordinator;
 mod links;
 mod namespace;
 mod namespaces;
@@ -17,7 +18,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials = vec![
+    let mut trials = vec![
         trial("links::and_addresses_are_listed", links::and_addresses_are_listed),
         trial("links::that_are_many_are_all_listed", links::that_are_many_are_all_listed),
         trial("links::that_change_wake_the_monitor", links::that_change_wake_the_monitor),
@@ -67,6 +68,7 @@ fn main() {
         ),
         trial("addresses::are_announced_to_everybody", addresses::are_announced_to_everybody),
     ];
+    trials.extend(coordinator::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }
 
