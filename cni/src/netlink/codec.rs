@@ -8,6 +8,8 @@ const DUMP: u16 = 0x300;
 pub(super) const NLM_F_REPLACE: u16 = 0x100;
 /// What is there is an error (`EEXIST`).
 pub(super) const NLM_F_EXCL: u16 = 0x200;
+/// What is made comes after what is there.
+pub(super) const NLM_F_APPEND: u16 = 0x800;
 /// What is not there is made.
 pub(super) const NLM_F_CREATE: u16 = 0x400;
 /// Length of `struct nlmsghdr`.

@@ -1,6 +1,6 @@
 //! Replies to what came in by an interface are told from other packets by a mark, with `nf_tables`.
 
-use super::codec::{Message, NLM_F_CREATE};
+use super::codec::{Message, NLM_F_APPEND, NLM_F_CREATE};
 use super::{NetlinkError, Socket};
 
 /// `NFNL_SUBSYS_NFTABLES`, in the upper byte of a message's type.
@@ -12,7 +12,6 @@ const NFT_MSG_NEWCHAIN: u16 = NFTABLES | 3;
 const NFT_MSG_NEWRULE: u16 = NFTABLES | 6;
 const NFNL_MSG_BATCH_BEGIN: u16 = 16;
 const NFNL_MSG_BATCH_END: u16 = 17;
-const NLM_F_APPEND: u16 = 0x800;
 
 /// Tables, chains and rules name the table by the same attribute.
 const NFTA_TABLE: u16 = 1;

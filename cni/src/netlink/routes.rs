@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::addresses::{address, family, octets, unless_absent};
-use super::codec::{Attributes, Message, NLM_F_CREATE, NLM_F_REPLACE, u16_at, u32_at};
+use super::codec::{Attributes, Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE, u16_at, u32_at};
 use super::{NetlinkError, Socket};
 
 const RTM_NEWROUTE: u16 = 24;
@@ -99,6 +99,18 @@ impl Socket {
         self.act(set_route(route), doing)
     }
 
+    /// Adds a route after those that there are to the same place: the kernel takes the first IPv4 route, and IPv6 routes by
+    /// turns. One that is there already stays as it is.
+    ///
+    /// So a plugin gives a pod a default route that has one from another plugin.
+    pub fn append_route(&mut self, route: &Route) -> Result<(), NetlinkError> {
+        let doing = format_args!("append the route to {} to table {}", route.destination, route.table);
+        match self.act(append_route(route), doing) {
+            Err(error) if error.is_present() => Ok(()),
+            added => added,
+        }
+    }
+
     /// Deletes a route; true if there was one.
     pub fn delete_route(&mut self, route: &Route) -> Result<bool, NetlinkError> {
         let doing = format_args!("delete the route to {} from table {}", route.destination, route.table);
@@ -123,6 +135,10 @@ fn source(body: &[u8]) -> Option<IpAddr> {
 
 pub(super) fn set_route(route: &Route) -> Message {
     change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route)
+}
+
+pub(super) fn append_route(route: &Route) -> Message {
+    change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, route)
 }
 
 fn change(kind: u16, flags: u16, route: &Route) -> Message {

@@ -146,6 +146,28 @@ pub(crate) fn of_routes_and_rules_are_idempotent() {
     assert!(text.contains("Nexthop has invalid gateway"), "the kernel's own reason: {text}");
 }
 
+pub(crate) fn append_routes_to_those_that_there_are() {
+    let (mut socket, link) = rail();
+    for (address, first, second, everything) in [
+        ("172.16.1.2/27", "172.16.1.30", "172.16.1.29", "0.0.0.0/0"),
+        ("fd00::2/64", "fd00::fffe", "fd00::fffd", "::/0"),
+    ] {
+        socket.add_address(link, address.parse().unwrap()).unwrap();
+        let default = |gateway: &str| Route {
+            gateway: Some(gateway.parse().unwrap()),
+            link: Some(link),
+            metric: everything.contains(':').then_some(1024),
+            ..Route::to(everything.parse().unwrap())
+        };
+        for gateway in [first, second, second] {
+            socket.append_route(&default(gateway)).unwrap();
+        }
+        let mut routes = socket.routes_of_table(254).unwrap();
+        routes.retain(|route| route.destination == everything.parse().unwrap());
+        assert_eq!(routes, [default(first), default(second)]);
+    }
+}
+
 pub(crate) fn of_neighbours_replace() {
     let (mut socket, link) = rail();
     for at in ["172.16.1.30", "fd00::fffe"] {

@@ -31,6 +31,10 @@ fn main() {
         ),
         trial("changes::of_addresses_are_idempotent", changes::of_addresses_are_idempotent),
         trial("changes::of_routes_and_rules_are_idempotent", changes::of_routes_and_rules_are_idempotent),
+        trial(
+            "changes::append_routes_to_those_that_there_are",
+            changes::append_routes_to_those_that_there_are,
+        ),
         trial("changes::of_neighbours_replace", changes::of_neighbours_replace),
         trial(
             "changes::that_make_a_veth_put_its_other_end_elsewhere",

@@ -155,6 +155,11 @@ fn routes_carry_their_table_in_an_attribute() {
         "34000000 18000505",
         "02000000 00540001 00000000 08000500 ac1001fe 08000400 04000000 08000f00 e8030000",
     );
+    is(
+        routes::append_route(&default),
+        "34000000 1800050c",
+        "02000000 00540001 00000000 08000500 ac1001fe 08000400 04000000 08000f00 e8030000",
+    );
     let on_link = Route { link: Some(4), ..Route::to("172.16.1.0/27".parse().unwrap()) };
     is(
         routes::set_route(&on_link),
