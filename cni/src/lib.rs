@@ -7,6 +7,8 @@
 //! | [`plugins`] | the plugins, one folder each, and which of them is called |
 //! | [`install`] | the plugins into a plugin folder and out again |
 //! | [`logging`] | where the plugins' log goes |
+//! | [`functions`] | a device on its way into a pod and home, for the plugins that move one |
+//! | [`kernel`] | what those plugins ask of the kernel and have it change |
 //! | [`state`] | locks, records of whose a device is, caches of the plugins in Go |
 //! | [`netlink`] | links, virtual functions, addresses, routes, rules, neighbours of the kernel; a monitor of changes |
 //! | [`packet`] | ARP and IPv6 neighbour discovery on an interface of a pod |
@@ -14,9 +16,11 @@
 //! | [`sysfs`] | NICs by PCI address: ports, virtual functions, interfaces, RDMA devices |
 //! | [`wire`] | the REST API of the node agent: its types, and a client over the unix socket |
 
+pub mod functions;
 #[cfg(test)]
 mod golden;
 pub mod install;
+pub mod kernel;
 pub mod logging;
 pub mod netlink;
 pub mod packet;

@@ -5,6 +5,8 @@
 
 pub mod coordinator;
 pub mod ipam;
+mod keys;
+pub mod sriov;
 
 use crate::netlink::Namespace;
 use crate::spec::{Answer, Call, CniError, Command};
@@ -27,7 +29,7 @@ pub struct Plugin {
 }
 
 /// All plugins.
-pub const PLUGINS: &[Plugin] = &[coordinator::PLUGIN, ipam::PLUGIN];
+pub const PLUGINS: &[Plugin] = &[coordinator::PLUGIN, ipam::PLUGIN, sriov::PLUGIN];
 
 /// The plugin of this name.
 #[must_use]

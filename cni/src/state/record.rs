@@ -13,12 +13,14 @@ pub struct Record<Before> {
     pub owner: Owner,
     /// `0000:86:00.2`, or the name of an auxiliary device.
     pub device: String,
+    /// Whether the ADD has ended well. What an ADD left that was killed may be taken by any other.
+    pub attached: bool,
     /// What is to be restored, as the plugin needs it.
     pub before: Before,
 }
 
 /// An attachment: one interface of one container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// Name of the network.
     pub network: String,

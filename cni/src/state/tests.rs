@@ -29,7 +29,7 @@ fn owner(container: &str) -> Owner {
 }
 
 fn record(device: &str, container: &str) -> Record<Before> {
-    Record { owner: owner(container), device: device.into(), before: json!({"name": "eth2"}) }
+    Record { owner: owner(container), device: device.into(), attached: true, before: json!({"name": "eth2"}) }
 }
 
 #[test]
@@ -45,6 +45,7 @@ fn a_record_is_a_readable_file_for_root_alone() {
             "owner": {"network": "rail0", "container": "a", "interface": "net1",
                       "netns": {"path": "/run/netns/pod-a", "number": 4_026_532_001_u64}},
             "device": "0000:86:00.2",
+            "attached": true,
             "before": {"name": "eth2"},
         })
     );
@@ -196,8 +197,7 @@ fn caches_are_written_over_the_configuration_for_the_plugins_in_go() {
         ..SriovCache::default()
     };
     state.write_cache(&owner("a"), &cache, &config).unwrap();
-    assert!(state.has_cache::<SriovCache>(&owner("a")));
-    assert!(!state.has_cache::<SriovCache>(&owner("b")));
+    assert_eq!(state.cache::<SriovCache>(&owner("b")).unwrap(), None);
     let path = folder.path().join("var/lib/cni/sriov/a-net1");
     let written: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!(
@@ -212,7 +212,7 @@ fn caches_are_written_over_the_configuration_for_the_plugins_in_go() {
     assert_eq!((read.vlan, read.ours.railweave), (Some(100), true));
     state.remove_cache::<SriovCache>(&owner("a")).unwrap();
     state.remove_cache::<SriovCache>(&owner("a")).unwrap();
-    assert!(!state.has_cache::<SriovCache>(&owner("a")));
+    assert_eq!(state.cache::<SriovCache>(&owner("a")).unwrap(), None);
 
     state.write_allocation(function(), "/run/netns/pod-a").unwrap();
     assert_eq!(state.allocation(function()).unwrap(), Some("/run/netns/pod-a".into()));

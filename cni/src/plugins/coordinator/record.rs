@@ -65,7 +65,12 @@ pub(super) fn owner(call: &Call) -> Owner {
 /// A record of an attachment for which nothing was done yet.
 pub(super) fn begin(call: &Call, settings: &Settings, underlay: bool) -> Record {
     let made = Made { settings: settings.clone(), underlay, host_link: None, addresses: Vec::new() };
-    Record { device: name(&call.container_id, &call.ifname), owner: owner(call), before: made }
+    Record {
+        device: name(&call.container_id, &call.ifname),
+        owner: owner(call),
+        attached: true,
+        before: made,
+    }
 }
 
 /// Neither may have a colon in it.

@@ -46,4 +46,16 @@ pub struct IbSriovCache {
 
 impl Cache for IbSriovCache {
     const FOLDER: &'static str = "ib-sriov";
+
+    fn device(&self) -> &str {
+        &self.device
+    }
+
+    fn network(&self) -> Option<&str> {
+        Some(&self.network)
+    }
+
+    fn is_ours(&self) -> bool {
+        self.ours.railweave
+    }
 }

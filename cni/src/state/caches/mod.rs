@@ -26,6 +26,15 @@ pub trait Cache: Serialize + DeserializeOwned {
     /// Its folder below `/var/lib/cni`.
     const FOLDER: &'static str;
 
+    /// The device that it is of.
+    fn device(&self) -> &str;
+
+    /// Name of the network, where the cache tells.
+    fn network(&self) -> Option<&str>;
+
+    /// Whether it is ours.
+    fn is_ours(&self) -> bool;
+
     /// Name of the file of an attachment.
     #[must_use]
     fn file_name(owner: &Owner) -> String {
@@ -46,12 +55,6 @@ impl State {
     /// The cache of an attachment.
     pub fn cache<C: Cache>(&self, owner: &Owner) -> Result<Option<C>, StateError> {
         read(&self.cache_path::<C>(&C::file_name(owner)))
-    }
-
-    /// Whether an attachment has a cache, which is written when all else is done.
-    #[must_use]
-    pub fn has_cache<C: Cache>(&self, owner: &Owner) -> bool {
-        self.cache_path::<C>(&C::file_name(owner)).exists()
     }
 
     /// All caches with the names of their files. Those that cannot be read are told and passed over.

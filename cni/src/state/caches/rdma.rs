@@ -24,6 +24,18 @@ pub struct RdmaCache {
 impl Cache for RdmaCache {
     const FOLDER: &'static str = "rdma";
 
+    fn device(&self) -> &str {
+        &self.device
+    }
+
+    fn network(&self) -> Option<&str> {
+        None
+    }
+
+    fn is_ours(&self) -> bool {
+        self.ours.railweave
+    }
+
     fn file_name(owner: &Owner) -> String {
         format!("{}-{}-{}", owner.network, owner.container, owner.interface)
     }

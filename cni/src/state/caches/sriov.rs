@@ -84,4 +84,16 @@ pub struct OriginalState {
 
 impl Cache for SriovCache {
     const FOLDER: &'static str = "sriov";
+
+    fn device(&self) -> &str {
+        &self.device
+    }
+
+    fn network(&self) -> Option<&str> {
+        Some(&self.network)
+    }
+
+    fn is_ours(&self) -> bool {
+        self.ours.railweave
+    }
 }

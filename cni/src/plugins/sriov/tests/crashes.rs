@@ -1,0 +1,149 @@
+//! Failure at every step, and the end of the process at every step.
+
+use super::*;
+
+/// How many changes this makes when nothing goes wrong.
+fn steps(work: impl Fn(&mut Recorder)) -> usize {
+    let mut node = Recorder::new();
+    work(&mut node);
+    node.made.len()
+}
+
+fn attached() -> usize {
+    steps(|node| {
+        attach(node, &add_a(&everything())).unwrap();
+    })
+}
+
+#[test]
+fn an_add_that_fails_at_any_step_leaves_no_trace() {
+    for errno in [libc::EBUSY, libc::EPERM, libc::EEXIST] {
+        for step in 0..attached() {
+            let mut node = Recorder::new();
+            let before = node.snapshot();
+            node.refused.insert(step, errno);
+            if attach(&mut node, &add_a(&everything())).is_ok() {
+                // Settings of the pod are no reason to fail, and an address is tried again.
+                detach(&mut node, &del_a(&everything())).unwrap();
+            }
+            assert_eq!(node.snapshot(), before, "errno {errno} at step {step}: {:?}", node.made[step]);
+            assert_eq!(kept(&node), Vec::<String>::new(), "errno {errno} at step {step}");
+        }
+    }
+}
+
+#[test]
+fn only_settings_of_the_pod_and_its_address_may_be_refused() {
+    let forgiven: Vec<String> = (0..attached())
+        .filter_map(|step| {
+            let mut node = Recorder::new();
+            node.refused.insert(step, libc::EBUSY);
+            attach(&mut node, &add_a(&everything())).is_ok().then(|| Recorder::name_of(&node.made[step]))
+        })
+        .collect();
+    assert_eq!(forgiven, ["Sysctl", "HardwareAddress"]);
+}
+
+#[test]
+fn a_del_that_fails_at_any_step_goes_on_and_the_second_one_finishes() {
+    let all = steps(|node| {
+        attach(node, &add_a(&everything())).unwrap();
+        detach(node, &del_a(&everything())).unwrap();
+    });
+    for errno in [libc::EBUSY, libc::EPERM] {
+        for step in attached()..all {
+            let mut node = Recorder::new();
+            let before = node.snapshot();
+            attach(&mut node, &add_a(&everything())).unwrap();
+            node.refused.insert(step, errno);
+            let first = detach(&mut node, &del_a(&everything()));
+            assert!(
+                node.made.len() > step + 1 || step == all - 1 || first.is_err(),
+                "it goes on after step {step}"
+            );
+            if let Err(error) = first {
+                assert_eq!(error.code, CniError::TRY_AGAIN);
+            }
+            detach(&mut node, &del_a(&everything())).unwrap();
+            assert_eq!(node.snapshot(), before, "errno {errno} at step {step}");
+            assert_eq!(kept(&node), Vec::<String>::new());
+        }
+    }
+}
+
+/// Who comes after the process that was killed.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Del,
+    Gc,
+    Add,
+    DelAfterTheSandbox,
+}
+
+#[test]
+fn whoever_comes_after_a_kill_at_any_step_brings_the_function_home() {
+    let all = steps(|node| {
+        attach(node, &add_a(&everything())).unwrap();
+        detach(node, &del_a(&everything())).unwrap();
+    });
+    for next in [Next::Del, Next::Gc, Next::Add, Next::DelAfterTheSandbox] {
+        for step in 0..all {
+            let mut node = Recorder::new();
+            let fresh = {
+                let mut fresh = Recorder::new();
+                if matches!(next, Next::DelAfterTheSandbox) {
+                    fresh.delete_space(POD_A);
+                }
+                fresh.snapshot()
+            };
+            node.killed_at = Some(step);
+            if attach(&mut node, &add_a(&everything())).is_ok() {
+                // What was killed is the DEL.
+                detach(&mut node, &del_a(&everything())).ok();
+            }
+            node.killed_at = None;
+            match next {
+                Next::Del => detach(&mut node, &del_a(&everything())).unwrap(),
+                Next::Gc => collect(&mut node, &[]).unwrap(),
+                Next::Add => {
+                    let keys = json!({});
+                    attach(&mut node, &call_as("ADD", "b", POD_B, &keys)).unwrap();
+                    assert_eq!(records(&node)[0].owner.container, "b");
+                    detach(&mut node, &call_as("DEL", "b", POD_B, &keys)).unwrap();
+                    // The old DEL comes in the end.
+                    detach(&mut node, &del_a(&everything())).unwrap();
+                }
+                Next::DelAfterTheSandbox => {
+                    node.delete_space(POD_A);
+                    detach(&mut node, &del_a(&everything())).unwrap();
+                }
+            }
+            assert_eq!(node.snapshot(), fresh, "{next:?} after a kill at step {step}");
+            assert_eq!(kept(&node), Vec::<String>::new(), "{next:?} after a kill at step {step}");
+        }
+    }
+}
+
+#[test]
+fn ipam_that_fails_takes_everything_back() {
+    let mut node = Recorder::new();
+    let before = node.snapshot();
+    let mut keys = everything();
+    keys["ipam"] = json!({"type": "no-such-plugin"});
+    attach(&mut node, &add_a(&keys)).unwrap_err();
+    assert_eq!(node.snapshot(), before);
+    assert_eq!(kept(&node), Vec::<String>::new());
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_takes_everything_back() {
+    let mut node = Recorder::new();
+    let before = node.snapshot();
+    std::fs::create_dir_all(node.root().join("var/lib/cni/sriov/a-net1")).unwrap();
+    let error = attach(&mut node, &add_a(&everything())).unwrap_err();
+    assert_eq!(error.code, CniError::IO);
+    std::fs::remove_dir_all(node.root().join("var/lib/cni/sriov/a-net1")).unwrap();
+    detach(&mut node, &del_a(&everything())).unwrap();
+    assert_eq!(node.snapshot(), before);
+    assert_eq!(kept(&node), Vec::<String>::new());
+}
