@@ -56,7 +56,8 @@ pub(super) fn read_answer(connection: &mut impl Read) -> Result<Answer, AnswerEr
             return Ok(answer);
         }
         if ended {
-            return Err(AnswerError::Malformed("the connection ended within the answer"));
+            let text = "the connection ended within the answer";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text).into());
         }
         if bytes.len() > LONGEST {
             return Err(AnswerError::TooLong);

@@ -239,9 +239,7 @@ fn answers_in_chunks_or_without_a_length_are_read() {
 #[test]
 fn what_is_no_answer_is_an_error_that_says_so() {
     for (bytes, reason) in [
-        ("", "the connection ended within the answer"),
         ("SSH-2.0-x\r\n\r\n", "the first line is no status of HTTP/1"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}", "the connection ended within the answer"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", "the answer is longer than 4194304 bytes"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "the size of a chunk is no number"),
     ] {
@@ -255,6 +253,18 @@ fn what_is_no_answer_is_an_error_that_says_so() {
     assert!(error.ends_with("the answer is longer than 4194304 bytes"), "{error}");
     // The agent's write fails, as nobody reads the rest.
     let _ = served.join();
+}
+
+/// As when it is killed: it may be asked again.
+#[test]
+fn an_agent_that_ends_within_its_answer_is_told_from_one_that_is_none() {
+    for bytes in ["", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}"] {
+        let (_folder, client, served) = agent(bytes);
+        let error = client.add(&AddArgs::default()).unwrap_err();
+        served.join().unwrap();
+        let ClientError::Talk { source, .. } = &error else { panic!("{error}") };
+        assert_eq!(source.to_string(), "the connection ended within the answer");
+    }
 }
 
 #[test]
