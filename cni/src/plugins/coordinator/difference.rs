@@ -173,7 +173,8 @@ fn of_link(view: &View, state: &LinkState, changes: &mut Vec<Change>) {
     }
 }
 
-/// What is in the way of a route is deleted first: so nothing is replaced that could not be restored.
+/// What is in the way of a route of ours is deleted first, and routes are only ever added beside others: so nothing is
+/// replaced that could not be restored.
 fn of_routes(view: &View, wanted: &Side, changes: &mut Vec<Change>) {
     let mut added: Vec<&Route> = Vec::new();
     for route in &wanted.routes {

@@ -148,7 +148,7 @@ impl Hands {
             Change::QueueLength { link, to, .. } => socket.set_queue_length(*link, *to),
             Change::AddAddress(link, address) => socket.add_address(*link, *address),
             Change::DeleteAddress(link, address) => socket.delete_address(*link, *address).map(drop),
-            Change::AddRoute(route) => socket.set_route(route),
+            Change::AddRoute(route) => socket.append_route(route),
             Change::DeleteRoute(route) => socket.delete_route(route).map(drop),
             Change::AddRule(rule) => socket.add_rule(rule),
             Change::DeleteRule(rule) => socket.delete_rule(rule).map(drop),

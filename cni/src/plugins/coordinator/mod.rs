@@ -20,6 +20,8 @@ mod journal;
 mod plan;
 mod record;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use self::record::Records;
