@@ -90,7 +90,7 @@ pub enum Change {
         /// The address.
         address: IpNet,
     },
-    /// Adds a route.
+    /// Adds a route, beside others to the same place: the pod has a default route of its first interface already.
     Route {
         /// Where.
         at: Place,

@@ -144,7 +144,7 @@ impl Kernel for Machine {
                 self.route(at)?.set_hardware_address(link, &address)?;
             }
             Change::Address { at, link, address } => self.route(at)?.add_address(link, address)?,
-            Change::Route { at, route } => self.route(at)?.set_route(&route)?,
+            Change::Route { at, route } => self.route(at)?.append_route(&route)?,
             Change::Sysctl { at, values } => {
                 self.places[at.0].namespace.run(|| write_settings(&values))??;
             }

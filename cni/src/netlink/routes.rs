@@ -104,7 +104,7 @@ impl Socket {
     ///
     /// So a plugin gives a pod a default route that has one from another plugin.
     pub fn append_route(&mut self, route: &Route) -> Result<(), NetlinkError> {
-        let doing = format_args!("append the route to {} to table {}", route.destination, route.table);
+        let doing = format_args!("add the route to {} to table {}", route.destination, route.table);
         match self.act(append_route(route), doing) {
             Err(error) if error.is_present() => Ok(()),
             added => added,

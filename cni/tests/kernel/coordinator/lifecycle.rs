@@ -148,7 +148,7 @@ pub(crate) fn a_failure_leaves_no_trace() {
     let before = seen(&lab);
     let (code, message) = lab.add("net1", &changes).error();
     assert_eq!(code, 100);
-    assert!(message.starts_with("failed to set the route to fd85::/64 in table 254: Gateway"), "{message}");
+    assert!(message.starts_with("failed to add the route to fd85::/64 to table 254: Gateway"), "{message}");
     assert_eq!(seen(&lab), before);
     assert_eq!(lab.records().len(), 0);
 

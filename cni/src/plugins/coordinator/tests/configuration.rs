@@ -7,7 +7,7 @@ use super::world::settings;
 use crate::spec::CniError;
 use crate::wire::CoordinatorConfig;
 
-fn cluster(fields: Value) -> CoordinatorConfig {
+fn cluster(fields: &Value) -> CoordinatorConfig {
     let mut config =
         json!({ "mode": "auto", "overlayPodCIDR": [], "serviceCIDR": [], "tunePodRoutes": true });
     for (key, value) in fields.as_object().unwrap() {
@@ -16,9 +16,10 @@ fn cluster(fields: Value) -> CoordinatorConfig {
     serde_json::from_value(config).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "calls read like what is written")]
 fn read(network: Value, of_cluster: Value) -> Result<Settings, CniError> {
     let written: Written = serde_json::from_value(network).unwrap();
-    written.over(&cluster(of_cluster), "rails")
+    written.over(&cluster(&of_cluster), "rails")
 }
 
 fn unset() -> Settings {

@@ -105,8 +105,8 @@ fn what_is_left_over_of_ours_goes() {
     );
     assert_eq!(routes["101"].as_array().unwrap().len(), 6);
 
-    let address =
-        &mut world.pod.addresses.iter_mut().find(|it| it.address.to_string() == "172.16.12.10/24").unwrap();
+    let old = "172.16.12.10/24".parse().unwrap();
+    let address = world.pod.addresses.iter_mut().find(|it| it.address == old).unwrap();
     address.address = "172.16.12.11/24".parse().unwrap();
     world.add("net2", &fewer);
     let rules = world.shown()["pod"]["rules"].to_string();

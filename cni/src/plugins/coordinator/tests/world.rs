@@ -165,7 +165,7 @@ impl World {
             Change::AddVeth(_) | Change::RemoveVeth(_) => panic!("the veth is there"),
             Change::Up { link: index, up } => link(view, index, &|link| link.up = up),
             Change::Hardware { link: index, to, .. } => {
-                link(view, index, &|link| link.address.clone_from(&to))
+                link(view, index, &|link| link.address.clone_from(&to));
             }
             Change::QueueLength { link: index, to, .. } => link(view, index, &|link| link.queue_length = to),
             Change::AddAddress(link, address) => {
@@ -246,7 +246,9 @@ fn shown(view: &View) -> Value {
         format!("{} dev {} lladdr {}", it.address, name(view, it.link), at.join(":"))
     };
     let mut neighbours: Vec<String> = view.neighbours.iter().map(neighbour).collect();
-    routes.values_mut().for_each(|lines| lines.sort());
+    for lines in routes.values_mut() {
+        lines.sort();
+    }
     rules.sort();
     neighbours.sort();
     json!({ "rules": rules, "routes": routes, "neighbours": neighbours })
