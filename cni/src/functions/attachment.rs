@@ -38,9 +38,14 @@ pub trait Before: Serialize + DeserializeOwned {
         Ok(None)
     }
 
-    /// Removes that word.
-    fn forget_holder(_state: &State, _device: &str) -> Result<(), StateError> {
+    /// Does what else is due when the device is home: the word of the plugin in Go goes, and others are told.
+    fn settle(_state: &State, _kernel: &mut dyn Kernel, _device: &str) -> Result<(), CniError> {
         Ok(())
+    }
+
+    /// Held while the device moves, where moves of several disturb each other.
+    fn lock_moves(_state: &State, _device: &str) -> Result<Option<Lock>, StateError> {
+        Ok(None)
     }
 }
 
@@ -125,7 +130,7 @@ impl Node<'_> {
         {
             self.bring_back_from_go::<B>(&file, &cache, None)?;
         }
-        Ok(B::forget_holder(&self.state, device)?)
+        B::settle(&self.state, self.kernel, device)
     }
 
     /// Undoes an ADD that failed with this error.
@@ -185,11 +190,7 @@ impl Node<'_> {
             .map(|owner| B::Cache::file_name(&owner))
             .collect();
         for (file, cache) in self.state.caches::<B::Cache>()? {
-            let of_network = match cache.network() {
-                None => file.starts_with(&format!("{}-", call.network())),
-                Some(network) => network == call.network(),
-            };
-            if of_network && !valid_files.contains(&file) {
+            if is_of_network(&file, &cache, call.network()) && !valid_files.contains(&file) {
                 failed.extend(self.release_from_go::<B>(&file, &cache, None).err());
             }
         }
@@ -226,7 +227,7 @@ impl Node<'_> {
         }
         let netns = netns.or_else(|| holder.map(|path| Netns { path, number: None }));
         self.bring_back_from_go::<B>(file, cache, netns)?;
-        Ok(B::forget_holder(&self.state, &device)?)
+        B::settle(&self.state, self.kernel, &device)
     }
 
     fn bring_back_from_go<B: Before>(
@@ -261,12 +262,12 @@ impl Node<'_> {
     fn bring_back<B: Before>(&mut self, mut record: Record<B>) -> Homecoming {
         let (whereabouts, left) = match self.restore(&record) {
             Ok(done) => done,
-            Err(error) => return Homecoming::Kept(error.into()),
+            Err(error) => return Homecoming::Kept(error),
         };
         if whereabouts == Whereabouts::Home && left.is_nothing() {
             return match self.forget(&record) {
                 Ok(()) => Homecoming::Done,
-                Err(error) => Homecoming::Kept(error.into()),
+                Err(error) => Homecoming::Kept(error),
             };
         }
         // Whoever needs it next may try, without asking whether the pod lives.
@@ -278,19 +279,20 @@ impl Node<'_> {
         if whereabouts == Whereabouts::Held { Homecoming::Held(error) } else { Homecoming::Kept(error) }
     }
 
-    fn restore<B: Before>(&mut self, record: &Record<B>) -> Result<(Whereabouts, Left), KernelError> {
+    fn restore<B: Before>(&mut self, record: &Record<B>) -> Result<(Whereabouts, Left), CniError> {
         let pod = self.namespace_of(&record.owner)?;
         let site = Site { device: &record.device, pod, interface: &record.owner.interface };
         let mut left = Left::default();
+        let _lock = B::lock_moves(&self.state, &record.device)?;
         let whereabouts = record.before.restore(self.kernel, &site, &mut left);
         Ok((whereabouts, left))
     }
 
     /// The record goes last: until then, all of this can be done again.
-    fn forget<B: Before>(&mut self, record: &Record<B>) -> Result<(), StateError> {
+    fn forget<B: Before>(&mut self, record: &Record<B>) -> Result<(), CniError> {
         self.state.remove_cache::<B::Cache>(&record.owner)?;
-        B::forget_holder(&self.state, &record.device)?;
-        self.records::<B>().remove(&record.device)
+        B::settle(&self.state, self.kernel, &record.device)?;
+        Ok(self.records::<B>().remove(&record.device)?)
     }
 
     /// The records of a plugin.
@@ -316,6 +318,16 @@ fn settle(homecoming: Homecoming) -> Result<(), CniError> {
             Ok(())
         }
     }
+}
+
+/// A cache that does not tell its network has it in the name of its file, before container and interface. The network may
+/// hold a `-` as well, but what follows it must have the form of the other two.
+fn is_of_network<C: Cache>(file: &str, cache: &C, network: &str) -> bool {
+    if let Some(found) = cache.network() {
+        return found == network;
+    }
+    let rest = file.strip_prefix(network).and_then(|rest| rest.strip_prefix('-'));
+    rest.and_then(|rest| rest.split_once('-')).is_some_and(|(_, interface)| interface.len() < 16)
 }
 
 /// The attachment of a call, without its namespace.

@@ -6,6 +6,7 @@
 pub mod coordinator;
 pub mod ipam;
 mod keys;
+pub mod rdma;
 pub mod sriov;
 
 use crate::netlink::Namespace;
@@ -29,7 +30,7 @@ pub struct Plugin {
 }
 
 /// All plugins.
-pub const PLUGINS: &[Plugin] = &[coordinator::PLUGIN, ipam::PLUGIN, sriov::PLUGIN];
+pub const PLUGINS: &[Plugin] = &[coordinator::PLUGIN, ipam::PLUGIN, rdma::PLUGIN, sriov::PLUGIN];
 
 /// The plugin of this name.
 #[must_use]

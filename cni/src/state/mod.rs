@@ -81,6 +81,12 @@ impl State {
         self.root.join(relative)
     }
 
+    /// Writes a file below the root, whole or not at all.
+    pub(crate) fn write_json(&self, relative: &Path, value: &serde_json::Value) -> Result<(), StateError> {
+        let path = self.path(relative);
+        files::write(&path, value.to_string().as_bytes())
+    }
+
     /// Whether records can be written; STATUS asks.
     pub fn is_writable(&self) -> Result<(), StateError> {
         let probe = self.path(format!("run/railweave/cni/.probe-{}", std::process::id()));

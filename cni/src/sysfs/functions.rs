@@ -66,6 +66,11 @@ impl Sysfs {
         names(&self.device(function, "infiniband"))
     }
 
+    /// RDMA devices of an auxiliary device, as `mlx5_core.sf.4`, sorted by name.
+    pub fn rdma_devices_of_auxiliary(&self, device: &str) -> Result<Vec<String>, SysfsError> {
+        names(&self.path(format!("bus/auxiliary/devices/{device}/infiniband")))
+    }
+
     fn count(&self, function: PciAddress, attribute: &str) -> Result<Option<u32>, SysfsError> {
         let value = number(&self.device(function, attribute))?;
         Ok(value.and_then(|value| u32::try_from(value).ok()))

@@ -173,6 +173,7 @@ impl Recorder {
         fs::create_dir_all(&devices).unwrap();
         for function in self.ports.keys().map(|port| if *port == ETHERNET { PORT } else { IB_PORT }) {
             fs::create_dir(devices.join(function)).unwrap();
+            fs::write(devices.join(function).join("class"), "0x020000\n").unwrap();
         }
         for function in [VF, OTHER_VF, VFIO_VF, IB_VF] {
             let (port, number) = place_of(function).unwrap();
@@ -197,8 +198,11 @@ impl Recorder {
                 fs::write(folder.join(name), format!("{value}\n")).unwrap();
             }
         }
+        let auxiliary = self.folder.path().join("sys/bus/auxiliary/devices");
+        fs::remove_dir_all(&auxiliary).ok();
         for device in &self.spaces[0].rdma {
-            fs::create_dir_all(devices.join(&device.function).join("infiniband").join(&device.seen.name))
+            let bus = if device.function.contains(':') { &devices } else { &auxiliary };
+            fs::create_dir_all(bus.join(&device.function).join("infiniband").join(&device.seen.name))
                 .unwrap();
         }
     }
@@ -233,6 +237,12 @@ impl Recorder {
     pub(crate) fn name_of(change: &super::Change) -> String {
         let text = format!("{change:?}");
         text.split([' ', '(']).next().unwrap().to_owned()
+    }
+
+    /// Another RDMA device on the host.
+    pub(crate) fn add_rdma(&mut self, device: Device) {
+        self.spaces[0].rdma.push(device);
+        self.write_sysfs();
     }
 
     /// The path of a namespace goes while something holds it open.

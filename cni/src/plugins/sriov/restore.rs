@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::functions::{self, Function, HardwareAddress, Interface, Left, Settings, Site, Whereabouts};
 use crate::kernel::Kernel;
 use crate::netlink::{VfLinkState, Vlan, VlanProtocol};
+use crate::spec::CniError;
 use crate::state::caches::{OriginalState, SriovCache};
 use crate::state::{State, StateError};
 use crate::sysfs::PciAddress;
@@ -65,8 +66,11 @@ impl functions::Before for Before {
         pci(device).map_or(Ok(None), |function| state.allocation(function))
     }
 
-    fn forget_holder(state: &State, device: &str) -> Result<(), StateError> {
-        pci(device).map_or(Ok(()), |function| state.remove_allocation(function))
+    fn settle(state: &State, _kernel: &mut dyn Kernel, device: &str) -> Result<(), CniError> {
+        match pci(device) {
+            Some(function) => Ok(state.remove_allocation(function)?),
+            None => Ok(()),
+        }
     }
 }
 

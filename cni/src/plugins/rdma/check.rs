@@ -1,0 +1,35 @@
+use crate::functions::{Before as _, Node};
+use crate::kernel::Kernel;
+use crate::spec::{Call, CniError};
+use crate::state::State;
+
+use super::must_be_exclusive;
+use super::restore::Before;
+
+/// CHECK: the pod sees its device.
+pub(super) fn check(node: &mut Node<'_>, call: &Call) -> Result<(), CniError> {
+    call.required_previous()?;
+    let changed = |what: String| CniError::new(CniError::CHANGED, what);
+    let records = node.state.records::<Before>(Before::PLUGIN);
+    let record = records
+        .of_attachment(&call.container_id, &call.ifname, None)?
+        .ok_or_else(|| changed(format!("{} of this pod has no RDMA device of ours", call.ifname)))?;
+    let path = call.netns.clone().unwrap_or_default();
+    let (pod, _) = node
+        .kernel
+        .open(&path)?
+        .ok_or_else(|| changed(format!("the pod's network namespace {} is gone", path.display())))?;
+    let Before { name, index } = &record.before;
+    let devices = node.kernel.rdma_devices(pod)?;
+    if devices.iter().any(|device| Some(device.index) == *index) {
+        return Ok(());
+    }
+    Err(changed(format!("RDMA device {name} of {} is not in the pod any more", record.device)))
+}
+
+/// STATUS.
+pub(super) fn is_ready(state: &State, kernel: &mut dyn Kernel) -> Result<(), CniError> {
+    let unavailable = |error: CniError| CniError { code: CniError::UNAVAILABLE, ..error };
+    state.is_writable().map_err(|error| unavailable(error.into()))?;
+    must_be_exclusive(kernel).map_err(unavailable)
+}
