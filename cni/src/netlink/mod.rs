@@ -18,6 +18,7 @@ mod neighbours;
 mod routes;
 mod rules;
 mod socket;
+mod stacked_links;
 #[cfg(test)]
 mod tests;
 mod virtual_functions;
@@ -34,4 +35,5 @@ pub use neighbours::Neighbour;
 pub use routes::{MAIN_TABLE, Route};
 pub use rules::Rule;
 pub use socket::{Protocol, Socket};
+pub use stacked_links::{BondSetting, BondValue, Stacked};
 pub use virtual_functions::{VfLinkState, VfSetting, VirtualFunction, Vlan, VlanProtocol};

@@ -4,6 +4,7 @@
 //! what a [`Call`] asks. Called by `main` alone; plugins may call each other only as `sriov` and `ib-sriov` call IPAM.
 
 pub mod coordinator;
+pub mod ifacer;
 pub mod ipam;
 mod keys;
 pub mod rdma;
@@ -30,7 +31,8 @@ pub struct Plugin {
 }
 
 /// All plugins.
-pub const PLUGINS: &[Plugin] = &[coordinator::PLUGIN, ipam::PLUGIN, rdma::PLUGIN, sriov::PLUGIN];
+pub const PLUGINS: &[Plugin] =
+    &[coordinator::PLUGIN, ifacer::PLUGIN, ipam::PLUGIN, rdma::PLUGIN, sriov::PLUGIN];
 
 /// The plugin of this name.
 #[must_use]

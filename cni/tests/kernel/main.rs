@@ -9,6 +9,7 @@ mod addresses;
 mod agent;
 mod changes;
 mod coordinator;
+mod host_interfaces;
 mod links;
 mod namespace;
 mod namespaces;
@@ -73,6 +74,7 @@ fn main() {
         trial("addresses::are_announced_to_everybody", addresses::are_announced_to_everybody),
     ];
     trials.extend(coordinator::trials());
+    trials.extend(host_interfaces::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }
 

@@ -2,6 +2,8 @@
 # test.sh VFS [FILTER]: all tests of the guest; fails if any does, or if the kernel complains.
 vfs=$1 filter=${2:-}
 failed=0
+modprobe -a 8021q
+modprobe bonding max_bonds=0
 ./kernel ${filter:+"$filter"} || failed=1
 begun=$SECONDS
 ./start.sh "$vfs" || exit

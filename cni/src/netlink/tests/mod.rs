@@ -1,4 +1,5 @@
 mod changes;
+mod stacked;
 
 use super::codec::Message;
 use super::socket::Replies;
