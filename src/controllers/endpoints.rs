@@ -3,14 +3,14 @@
 
 use futures::TryStreamExt;
 use kube::Api;
-use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::api::{ObjectMeta, Patch};
 use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
 
 use super::error::fenced;
 use super::supervise::timed;
-use super::{ControllerError, FIELD_MANAGER, Leader};
+use super::{ControllerError, Leader, patch_parameters};
 use crate::api::{SpiderEndpoint, keys};
 
 /// Patches under way at a time.
@@ -34,9 +34,7 @@ async fn release(leader: &Leader, metadata: ObjectMeta) -> Result<(), Controller
     };
     let endpoints: Api<SpiderEndpoint> = Api::namespaced(leader.client.clone(), namespace);
     timed(&leader.metrics, "endpoints", async {
-        let parameters =
-            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        let patched = endpoints.patch_metadata(name, &parameters, &Patch::Merge(&patch)).await;
+        let patched = endpoints.patch_metadata(name, &patch_parameters(), &Patch::Merge(&patch)).await;
         fenced("let go of a deleted endpoint", patched).map(drop)
     })
     .await

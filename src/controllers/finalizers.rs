@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::stream::{BoxStream, select_all};
 use futures::{StreamExt, TryStreamExt};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::error::fenced;
 use super::supervise::timed;
-use super::{ControllerError, FIELD_MANAGER, Leader};
+use super::{ControllerError, Leader, patch_parameters};
 use crate::api::{GROUP, Kind, VERSION, keys};
 use crate::catalog::Catalog;
 use crate::sources::Backoff;
@@ -111,8 +111,7 @@ async fn release(leader: &Leader, kind: Kind, object: &DynamicObject) -> Result<
         "resourceVersion": object.metadata.resource_version,
         "finalizers": others,
     } });
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let patched = api(leader, kind).patch_metadata(&name, &parameters, &Patch::Merge(&patch)).await;
+    let patched = api(leader, kind).patch_metadata(&name, &patch_parameters(), &Patch::Merge(&patch)).await;
     if fenced("remove a finalizer", patched)?.is_some() {
         info!(%kind, name, "let go of a deleted object");
     }

@@ -23,6 +23,7 @@ mod subnets;
 mod supervise;
 
 use kube::Client;
+use kube::api::PatchParams;
 use kube::runtime::events::Recorder;
 use tokio::sync::watch;
 
@@ -37,6 +38,11 @@ pub use supervise::keep;
 
 /// The name under which fields are owned.
 pub const FIELD_MANAGER: &str = "railweave";
+
+/// How objects are patched, other than by server-side apply.
+fn patch_parameters() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
 
 /// What every loop of the leader works with.
 #[derive(Clone)]

@@ -6,7 +6,7 @@
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
-use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::api::{ObjectMeta, Patch};
 use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use tracing::info;
 
 use super::error::fenced;
 use super::supervise::timed;
-use super::{ControllerError, FIELD_MANAGER, Leader};
+use super::{ControllerError, Leader, patch_parameters};
 use crate::api::keys;
 use crate::inject::namespace_opts_in;
 
@@ -38,9 +38,7 @@ async fn mirror(
 ) -> Result<(), ControllerError> {
     let (Some(name), Some(patch)) = (&metadata.name, correction(&metadata)) else { return Ok(()) };
     timed(&leader.metrics, "namespaces", async {
-        let parameters =
-            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        let patched = namespaces.patch_metadata(name, &parameters, &Patch::Merge(&patch)).await;
+        let patched = namespaces.patch_metadata(name, &patch_parameters(), &Patch::Merge(&patch)).await;
         if fenced("label a namespace", patched)?.is_some() {
             info!(namespace = name, opted_in = opted_in(&metadata), "mirrored the namespace's opt-in");
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch};
 use kube::runtime::events::{Event, EventType};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
@@ -22,7 +22,7 @@ use super::conditions::{self, Wanted};
 use super::configuration::shorten;
 use super::error::fenced;
 use super::supervise::timed;
-use super::{ControllerError, FIELD_MANAGER, Leader};
+use super::{ControllerError, Leader, patch_parameters};
 use crate::api::{Condition, GROUP, Kind, VERSION};
 use crate::rules::{Overlap, PoolFacts};
 use crate::sources::{Backoff, describe};
@@ -134,9 +134,7 @@ async fn reconcile(
             "metadata": { "resourceVersion": pool.metadata.resource_version },
             "status": status,
         });
-        let parameters =
-            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        let patched = pools.patch_status(name, &parameters, &Patch::Merge(&patch)).await;
+        let patched = pools.patch_status(name, &patch_parameters(), &Patch::Merge(&patch)).await;
         let Some(patched) = fenced("write the status of a pool", patched)? else {
             complete = false;
             continue;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Patch, Preconditions};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::error::fenced;
 use super::supervise::timed;
-use super::{ControllerError, FIELD_MANAGER, Leader};
+use super::{ControllerError, Leader, patch_parameters};
 use crate::api::{GROUP, Kind, SpiderIPPool, SpiderSubnet, SpiderSubnetStatus, VERSION, keys};
 use crate::catalog::Catalog;
 use crate::rules::Shares;
@@ -113,12 +113,8 @@ async fn report(
             "allocatedIPCount": wanted.allocated_ip_count,
         },
     });
-    let patched = subnets.patch_status(&subnet.name_any(), &parameters(), &Patch::Merge(&patch)).await;
+    let patched = subnets.patch_status(&subnet.name_any(), &patch_parameters(), &Patch::Merge(&patch)).await;
     fenced("write the status of a subnet", patched).map(drop)
-}
-
-fn parameters() -> PatchParams {
-    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
 fn status(shares: &Shares) -> SpiderSubnetStatus {
@@ -139,7 +135,7 @@ async fn adopt(leader: &Leader, subnet: &SpiderSubnet, name: &str) -> Result<boo
         return Ok(true);
     };
     let Some(patch) = adoption(&pool, subnet) else { return Ok(true) };
-    match pools.patch(name, &parameters(), &Patch::Merge(&patch)).await {
+    match pools.patch(name, &patch_parameters(), &Patch::Merge(&patch)).await {
         Ok(_) => info!(pool = name, subnet = subnet.name_any(), "took a pool on"),
         Err(error) => {
             warn!(pool = name, subnet = subnet.name_any(), "cannot take a pool on: {}", describe(&error));

@@ -1,8 +1,7 @@
 //! The `DaemonSet` of the agent.
 
-use crate::helm::{Helm, pick, titles};
+use crate::helm::{Helm, assert_the_program_takes, pick, titles};
 use serde_json::{Value, json};
-use std::process::Command;
 
 const DAEMON_SET: &str = "DaemonSet/spiderpool-agent";
 
@@ -77,19 +76,8 @@ pub(crate) fn it_finds_the_kubelet_s_folder(helm: &Helm) {
     );
 }
 
-/// The arguments of the render are given to the program itself, which refuses any that it does not know.
 pub(crate) fn the_program_takes_every_argument(helm: &Helm) {
-    let objects = helm.render(&[]);
-    let container = &pod_spec(&objects)["containers"][0];
-    let mut program = Command::new(env!("CARGO_BIN_EXE_railweave"));
-    program.args(container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()));
-    for variable in container["env"].as_array().unwrap() {
-        program.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap_or("x"));
-    }
-    // Everything is in order up to the kubeconfig, which is not there.
-    let output = program.args(["--kubeconfig", "/nowhere/kubeconfig"]).output().unwrap();
-    let complaint = String::from_utf8(output.stderr).unwrap();
-    assert!(complaint.contains("/nowhere/kubeconfig"), "{complaint}");
+    assert_the_program_takes(&pod_spec(&helm.render(&[]))["containers"][0]);
 }
 
 pub(crate) fn it_can_be_left_to_another_program(helm: &Helm) {

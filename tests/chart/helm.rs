@@ -102,3 +102,16 @@ pub(crate) fn titles(objects: &[Value]) -> Vec<String> {
     titles.sort();
     titles
 }
+
+/// Gives the arguments and variables of a container to the program itself, which refuses any that it does not know.
+pub(crate) fn assert_the_program_takes(container: &Value) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_railweave"));
+    program.args(container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()));
+    for variable in container["env"].as_array().unwrap() {
+        program.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap_or("x"));
+    }
+    // Everything is in order up to the kubeconfig, which is not there.
+    let output = program.args(["--kubeconfig", "/nowhere/kubeconfig"]).output().unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(complaint.contains("/nowhere/kubeconfig"), "{complaint}");
+}

@@ -1,8 +1,7 @@
 //! The Deployment and what stands around it: hardening, availability, addresses.
 
-use crate::helm::{Helm, pick, titles};
+use crate::helm::{Helm, assert_the_program_takes, pick, titles};
 use serde_json::{Value, json};
-use std::process::Command;
 
 const DEPLOYMENT: &str = "Deployment/spiderpool-controller";
 
@@ -103,20 +102,10 @@ pub(crate) fn the_process_is_told_its_names(helm: &Helm) {
     assert_eq!(told("spiderpoolController.extraArgs={--drain-seconds=9}"), with(&["--drain-seconds=9"]));
 }
 
-/// The arguments of the render are given to the program itself, which refuses any that it does not know.
 pub(crate) fn the_program_takes_every_argument(helm: &Helm) {
     for method in ["auto", "provided", "certmanager"] {
         let objects = helm.render(&["--set", &format!("spiderpoolController.tls.method={method}")]);
-        let container = &pod_spec(&objects)["containers"][0];
-        let mut program = Command::new(env!("CARGO_BIN_EXE_railweave"));
-        program.args(container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()));
-        for variable in container["env"].as_array().unwrap() {
-            program.env(variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap_or("x"));
-        }
-        // Everything is in order up to the kubeconfig, which is not there.
-        let output = program.args(["--kubeconfig", "/nowhere/kubeconfig"]).output().unwrap();
-        let complaint = String::from_utf8(output.stderr).unwrap();
-        assert!(complaint.contains("/nowhere/kubeconfig"), "{method}: {complaint}");
+        assert_the_program_takes(&pod_spec(&objects)["containers"][0]);
     }
 }
 

@@ -30,6 +30,20 @@ spec:
   subnet: 10.{rail}.0.0/16
   gateway: 10.{rail}.255.254
   ips: [10.{rail}.0.1-10.{rail}.{}.{}]
+{}",
+            size / 256,
+            size % 256,
+            network_of_rail(rail, &format!("rail-{rail}"))
+        )
+        .expect("a string takes everything");
+    }
+    manifests
+}
+
+/// The network of a rail, with the pools of these names.
+pub(crate) fn network_of_rail(rail: usize, pools: &str) -> String {
+    format!(
+        "\
 ---
 apiVersion: spiderpool.spidernet.io/v2beta1
 kind: SpiderMultusConfig
@@ -42,14 +56,9 @@ spec:
   sriov:
     resourceName: spidernet.io/gpu{rail}sriov
     rdmaIsolation: true
-    ippools: {{ipv4: [rail-{rail}]}}
-",
-            size / 256,
-            size % 256
-        )
-        .expect("a string takes everything");
-    }
-    manifests
+    ippools: {{ipv4: [\"{pools}\"]}}
+"
+    )
 }
 
 /// A pod with all rails, bound to a node.

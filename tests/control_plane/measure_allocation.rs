@@ -12,10 +12,11 @@ use railweave::api::SpiderEndpoint;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::allocation::{RAILS, bound_pod, create_nodes, delete_pods, endpoints, installed, records};
+use crate::allocation::{
+    RAILS, bound_pod, create_nodes, delete_pods, endpoints, installed, network_of_rail, records,
+};
 use crate::installation::{Installation, Options};
 use crate::measure::{cpu_of, memory_of};
-use crate::objects::{GROUP, RDMA_KEY};
 
 /// Pods of 8 rails: 100 on one node and on ten, 1,000 on 125, from pools of exactly that size; then 1,000 from a pool
 /// for each of 256 nodes and rail. Each is filled, emptied and filled again.
@@ -44,19 +45,7 @@ pub(crate) async fn what_addresses_cost() {
 
 /// A pool of 29 addresses for each node, and the rail's network on all of them.
 fn pools_for_each_node(rail: usize, nodes: usize) -> String {
-    let mut manifests = format!(
-        "\
-apiVersion: spiderpool.spidernet.io/v2beta1
-kind: SpiderMultusConfig
-metadata:
-  name: gpu{rail}-sriov
-  namespace: spiderpool
-  annotations: {{{RDMA_KEY}: {GROUP}}}
-spec:
-  cniType: sriov
-  sriov: {{resourceName: spidernet.io/gpu{rail}sriov, ippools: {{ipv4: [\"gpu{rail}-*\"]}}}}
-"
-    );
+    let mut manifests = network_of_rail(rail, &format!("gpu{rail}-*"));
     for node in 0..nodes {
         let (third, first) = (node / 8, node % 8 * 32);
         write!(

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use super::Request;
 use crate::agent::{Agent, FIELD_MANAGER};
-use crate::allocator::Books;
+use crate::allocator::{Books, reserved_addresses};
 use crate::api::{AllocationDetail, GROUP, Kind, SpiderReservedIP, VERSION};
 use crate::catalog::{Catalog, Identity, Objects};
 use crate::ipam::{Attachment, DefaultNetwork, Failure, Intent, NamespaceView, NodeView, Pools};
-use crate::net::{Range, RangeSet};
+use crate::net::RangeSet;
 
 /// How long what was read is believed, as far as nothing speaks against it.
 const BELIEVED: Duration = Duration::from_secs(30);
@@ -168,7 +168,5 @@ async fn list(client: &Client, kind: Kind) -> Result<Vec<DynamicObject>, kube::E
 /// What no pool hands out.
 async fn reserved(client: &Client) -> Result<RangeSet, kube::Error> {
     let all = Api::<SpiderReservedIP>::all(client.clone()).list(&ListParams::default()).await?;
-    let in_force = all.items.iter().filter(|reserved| reserved.metadata.deletion_timestamp.is_none());
-    let texts = in_force.flat_map(|reserved| reserved.spec.ips.iter().flatten());
-    Ok(texts.filter_map(|text| text.parse::<Range>().ok()).collect())
+    Ok(all.items.iter().map(reserved_addresses).fold(RangeSet::default(), |all, some| all.union(&some)))
 }

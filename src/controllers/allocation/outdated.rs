@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use super::keeper::Keeper;
 use super::options::Collection;
 use super::world::World;
 use crate::allocator::EndpointFacts;
-use crate::api::{SpiderEndpoint, keys};
+use crate::api::SpiderEndpoint;
 use crate::ipam::Stickiness;
 use crate::sources::describe;
 
@@ -94,15 +94,11 @@ async fn delete(
         return Ok(false);
     }
     let api: Api<SpiderEndpoint> = Api::namespaced(client.clone(), namespace);
-    let Some(mut endpoint) = api.get_opt(name).await? else { return Ok(true) };
+    let Some(endpoint) = api.get_opt(name).await? else { return Ok(true) };
     if EndpointFacts::of(&endpoint) != *observed {
         return Ok(false);
     }
-    // Other writers of endpoints add a finalizer, which nobody would take off again.
-    if endpoint.finalizers().iter().any(|known| known == keys::FINALIZER) {
-        endpoint.finalizers_mut().retain(|known| known != keys::FINALIZER);
-        endpoint = api.replace(name, &PostParams::default(), &endpoint).await?;
-    }
+    // A finalizer of Spiderpool's on it is taken off by the loop over deleted endpoints.
     let preconditions = Preconditions { uid: endpoint.uid(), resource_version: endpoint.resource_version() };
     api.delete(name, &DeleteParams::default().preconditions(preconditions)).await?;
     Ok(true)

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::Patch;
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use super::error::fenced;
 use super::supervise::timed;
-use super::{ControllerError, FIELD_MANAGER, Leader};
+use super::{ControllerError, Leader, patch_parameters};
 use crate::api::{SpiderCoordinator, keys};
 use crate::sources::{Backoff, describe};
 
@@ -72,8 +72,8 @@ async fn reconcile(
             "overlayPodCIDR": status.overlay_pod_cidr, "serviceCIDR": status.service_cidr,
         },
     });
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let patched = coordinators.patch_status(keys::COORDINATOR, &parameters, &Patch::Merge(&patch)).await;
+    let patched =
+        coordinators.patch_status(keys::COORDINATOR, &patch_parameters(), &Patch::Merge(&patch)).await;
     if fenced("write the status of the coordinator", patched)?.is_some() {
         let (pods, services) = (&status.overlay_pod_cidr, &status.service_cidr);
         match &status.reason {

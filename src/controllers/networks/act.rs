@@ -13,7 +13,7 @@ use super::{definitions, networks};
 use crate::api::{GROUP, Kind, VERSION};
 use crate::catalog::ObjectKey;
 use crate::controllers::error::fenced;
-use crate::controllers::{ControllerError, FIELD_MANAGER, Leader};
+use crate::controllers::{ControllerError, FIELD_MANAGER, Leader, patch_parameters};
 use crate::sources::describe;
 
 const WRITING: &str = "write a NetworkAttachmentDefinition";
@@ -129,8 +129,7 @@ async fn tell(
         "metadata": { "resourceVersion": report.resource_version },
         "status": { "networkAttachmentDefinition": status.definition, "conditions": status.conditions },
     });
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let patched = api(leader, key).patch_status(&key.name, &parameters, &Patch::Merge(&patch)).await;
+    let patched = api(leader, key).patch_status(&key.name, &patch_parameters(), &Patch::Merge(&patch)).await;
     let patched = fenced("write the status of a network", patched)?;
     if patched.is_some() && status.news {
         publish(leader, key, report).await;

@@ -23,7 +23,7 @@ use tracing::{info, warn};
 use self::stored::{Stored, Target, plain, with_foreign_bundles};
 use super::certificates::Published;
 use super::supervise::timed;
-use super::{ControllerError, FIELD_MANAGER, Leader};
+use super::{ControllerError, FIELD_MANAGER, Leader, patch_parameters};
 use crate::admission::registration::{Endpoint, Registration, Rendered, Trust};
 use crate::sources::{Backoff, describe};
 
@@ -229,11 +229,9 @@ impl Work<'_> {
             { "op": "replace", "path": format!("/{body}"), "value": with_foreign_bundles(desired, stored, trust)[body] },
         ]);
         let operations = serde_json::from_value(operations).map_err(ControllerError::Patch)?;
-        let parameters =
-            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let replaced = self
             .api(target)
-            .patch(&self.name(target), &parameters, &Patch::<()>::Json(operations))
+            .patch(&self.name(target), &patch_parameters(), &Patch::<()>::Json(operations))
             .await
             .map_err(|source| ControllerError::request(writing(target), source))?;
         self.stored.set(target, Some(plain(replaced)));

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{IndexedPool, Peers};
+use super::Peers;
 use crate::net::Range;
 
 /// How the addresses of one subnet are shared out.
@@ -28,6 +28,8 @@ impl Peers {
         let now = recorded(owner.facts.controlled.as_deref());
         let mut shares = Shares { total: owner.effective.count(), ..Shares::default() };
         let mut controlled = BTreeMap::new();
+        // All of these pools have the addresses of this subnet, so that one answer serves for all.
+        let controls = self.controlling_subnet(owner.subnet).is_some_and(|found| found.facts.name == subnet);
         for pool in self.pools_of(owner.subnet) {
             let name = pool.facts.name.clone();
             match pool.facts.controller.as_deref() {
@@ -39,19 +41,14 @@ impl Peers {
                         shares.pools.push(name);
                     }
                 }
-                None if self.is_orphan_of(subnet, pool) => shares.orphans.push(name),
+                None if controls && !pool.facts.terminating && owner.effective.includes(&pool.effective) => {
+                    shares.orphans.push(name);
+                }
                 _ => {}
             }
         }
         shares.controlled = (!controlled.is_empty()).then(|| json!(controlled).to_string());
         Some(shares)
-    }
-
-    fn is_orphan_of(&self, subnet: &str, pool: &IndexedPool) -> bool {
-        let owner = pool.facts.addresses().and_then(|(range, _)| self.controlling_subnet(range));
-        !pool.facts.terminating
-            && owner
-                .is_some_and(|owner| owner.facts.name == subnet && owner.effective.includes(&pool.effective))
     }
 }
 
