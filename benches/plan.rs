@@ -8,7 +8,7 @@ use railweave::api::{NodeResource, PhysicalFunction, RailNodeSpec, SpiderIPPoolS
 use railweave::catalog::ObjectKey;
 use railweave::ipam::{
     Attachment, BatchPlan, Cap, Families, Holder, Inputs, Intent, Ledger, Ledgers, NamespaceView, NodeFacts,
-    NodeView, Outcome, Pools, Quarantine, Record, plan,
+    NodeView, Outcome, Pools, Quarantine, Record, Writer, plan,
 };
 use railweave::net::RangeSet;
 use railweave::rules::PoolFacts;
@@ -101,6 +101,7 @@ fn planned(pools: &Pools, nodes: &HashMap<String, NodeFacts>, intents: &[Intent]
         quarantine: &Quarantine::new(),
         families: Families { v4: true, v6: true },
         cap: Cap::default(),
+        writer: Writer::Leader,
     };
     let plan = plan(&inputs, intents);
     let served = plan.outcomes.iter().all(|outcome| {

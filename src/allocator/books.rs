@@ -11,7 +11,7 @@ use serde_json::json;
 use tracing::warn;
 
 use crate::api::{GROUP, Kind, VERSION};
-use crate::ipam::{Ledger, Ledgers, Record};
+use crate::ipam::{Held, Ledger, Ledgers, Record, Writer};
 use crate::net::Address;
 use crate::sources::describe;
 use crate::telemetry::metrics::Metrics;
@@ -30,8 +30,15 @@ pub struct Books {
     field_manager: &'static str,
     metrics: Metrics,
     ledgers: Ledgers,
-    /// `resourceVersion` that each ledger was read or written at.
-    versions: HashMap<Arc<str>, String>,
+    /// What each ledger was read or written at.
+    versions: HashMap<Arc<str>, Version>,
+}
+
+/// A pool as it was when its records were read or written.
+struct Version {
+    resource_version: String,
+    /// `status.totalIPCount`
+    total: Option<i64>,
 }
 
 /// A change of one record.
@@ -41,6 +48,8 @@ pub enum Edit {
     Set(Address, Record),
     /// The address is free again, if the pod of this UID still has it.
     Release(Address, Arc<str>),
+    /// The same, if the record is still in this writer's charge: the pod lives, and another may have gone on with it.
+    GiveUp(Address, Arc<str>, Writer),
 }
 
 /// What became of a round of writes.
@@ -88,11 +97,11 @@ impl Books {
     pub fn observe(&mut self, pool: &DynamicObject) -> bool {
         let (name, version) = (pool.name_any(), pool.resource_version().unwrap_or_default());
         if let Some(held) = self.versions.get(&*name)
-            && !is_newer(&version, held)
+            && !is_newer(&version, &held.resource_version)
         {
             return false;
         }
-        self.take(&name, version, pool.data["status"]["allocatedIPs"].as_str());
+        self.take(&name, version, pool);
         true
     }
 
@@ -150,10 +159,13 @@ impl Books {
                 return Err(Unwritten::Unreadable);
             }
         };
-        let patch = json!({
-            "metadata": { "resourceVersion": self.versions.get(pool).ok_or(Unwritten::Unknown)? },
-            "status": { "allocatedIPs": text, "allocatedIPCount": ledger.len() },
-        });
+        let version = self.versions.get(pool).ok_or(Unwritten::Unknown)?;
+        let in_use = i64::try_from(ledger.len()).unwrap_or(i64::MAX);
+        let mut status = json!({ "allocatedIPs": text, "allocatedIPCount": in_use });
+        if let Some(total) = version.total {
+            status["freeIPCount"] = json!((total - in_use).max(0));
+        }
+        let patch = json!({ "metadata": { "resourceVersion": version.resource_version }, "status": status });
         match self.patch_status(pool, &patch).await {
             Ok(metadata) => {
                 self.metrics.ipam_commits.with_label_values(&["written"]).inc();
@@ -207,7 +219,7 @@ impl Books {
             match result {
                 Ok(Some(object)) => {
                     let version = object.resource_version().unwrap_or_default();
-                    self.take(&pool, version, object.data["status"]["allocatedIPs"].as_str());
+                    self.take(&pool, version, &object);
                     reread.push(object);
                 }
                 Ok(None) => self.forget(&pool),
@@ -220,23 +232,26 @@ impl Books {
         reread
     }
 
-    fn take(&mut self, pool: &str, version: String, text: Option<&str>) {
-        let ledger = Ledger::parse(pool, text);
+    fn take(&mut self, pool: &str, resource_version: String, object: &DynamicObject) {
+        let status = &object.data["status"];
+        let ledger = Ledger::parse(pool, status["allocatedIPs"].as_str());
         if let Err(error) = &ledger {
             warn!("{error}");
         }
         self.ledgers.insert(pool, ledger);
-        self.versions.insert(pool.into(), version);
+        let total = status["totalIPCount"].as_i64();
+        self.versions.insert(pool.into(), Version { resource_version, total });
     }
 
-    fn apply(&mut self, pool: &Arc<str>, version: String, edits: &[Edit]) {
-        self.versions.insert(pool.clone(), version);
+    fn apply(&mut self, pool: &Arc<str>, resource_version: String, edits: &[Edit]) {
+        let total = self.versions.get(pool).and_then(|known| known.total);
+        self.versions.insert(pool.clone(), Version { resource_version, total });
         for edit in edits {
             match edit {
                 Edit::Set(address, record) => self.ledgers.set(pool, *address, record.clone()),
-                Edit::Release(address, uid) => {
-                    let held = self.ledgers.get(pool).and_then(|ledger| ledger.as_ref().ok()?.get(*address));
-                    if held.is_some_and(|record| record.pod_uid == *uid) {
+                Edit::Release(address, _) | Edit::GiveUp(address, ..) => {
+                    let held = Held { pool: pool.clone(), address: *address };
+                    if self.ledgers.record(&held).is_some_and(|record| edit.frees(record)) {
                         self.ledgers.release(pool, *address);
                     }
                 }
@@ -251,11 +266,20 @@ impl Edit {
             Self::Set(address, record) => {
                 ledger.set(*address, record.clone());
             }
-            Self::Release(address, uid) => {
-                if ledger.get(*address).is_some_and(|record| record.pod_uid == *uid) {
+            Self::Release(address, _) | Self::GiveUp(address, ..) => {
+                if ledger.get(*address).is_some_and(|record| self.frees(record)) {
                     ledger.remove(*address);
                 }
             }
+        }
+    }
+
+    /// Whether it takes this record away.
+    fn frees(&self, record: &Record) -> bool {
+        match self {
+            Self::Set(..) => false,
+            Self::Release(_, uid) => record.pod_uid == *uid,
+            Self::GiveUp(_, uid, writer) => record.pod_uid == *uid && record.writer == *writer,
         }
     }
 }
@@ -284,6 +308,18 @@ mod tests {
         Edit::Release(address, "other".into()).apply(&mut ledger);
         assert_eq!(ledger.get(address), Some(&record("old")));
         Edit::Release(address, "old".into()).apply(&mut ledger);
+        assert_eq!(ledger.get(address), None);
+    }
+
+    #[test]
+    fn a_record_that_the_other_writer_goes_on_with_is_not_given_up() {
+        let address: Address = "10.0.0.1".parse().unwrap();
+        let mut ledger = Ledger::default();
+        Edit::Set(address, record("p").by(Writer::Agent)).apply(&mut ledger);
+        Edit::Set(address, record("p").by(Writer::Leader)).apply(&mut ledger);
+        Edit::GiveUp(address, "p".into(), Writer::Agent).apply(&mut ledger);
+        assert_eq!(ledger.get(address), Some(&record("p")));
+        Edit::GiveUp(address, "p".into(), Writer::Leader).apply(&mut ledger);
         assert_eq!(ledger.get(address), None);
     }
 

@@ -20,6 +20,8 @@ pub struct EndpointFacts {
     pub owner_name: String,
     /// What each interface was given.
     pub details: Vec<AllocationDetail>,
+    /// `metadata.resourceVersion`
+    pub resource_version: Option<String>,
 }
 
 /// How the delivery of an endpoint ended.
@@ -35,8 +37,10 @@ impl EndpointFacts {
     /// Reduces an endpoint.
     #[must_use]
     pub fn of(endpoint: &SpiderEndpoint) -> Self {
-        let Some(status) = &endpoint.status else { return Self::default() };
+        let resource_version = endpoint.resource_version();
+        let Some(status) = &endpoint.status else { return Self { resource_version, ..Self::default() } };
         Self {
+            resource_version,
             uid: status.current.uid.clone(),
             node: status.current.node.clone(),
             owner_kind: status.owner_controller_type.clone(),
@@ -53,15 +57,25 @@ impl EndpointFacts {
 }
 
 /// Writes the endpoint of a pod. Creating it decides a race between two writers; an endpoint of an earlier pod of
-/// the same name is replaced.
+/// the same name is replaced, at once if `earlier` names its `resourceVersion`.
 pub async fn deliver(
     client: &Client,
     intent: &Intent,
     allocation: &Allocation,
+    earlier: Option<String>,
 ) -> Result<Delivered, kube::Error> {
     let api: Api<SpiderEndpoint> = Api::namespaced(client.clone(), &intent.namespace.name);
     let mut endpoint = endpoint(intent, allocation);
     let parameters = PostParams::default();
+    if earlier.is_some() {
+        endpoint.metadata.resource_version = earlier;
+        match api.replace(intent.holder.endpoint(), &parameters, &endpoint).await {
+            // It changed or went meanwhile.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+            other => return other.map(|_| Delivered::Written),
+        }
+        endpoint.metadata.resource_version = None;
+    }
     match api.create(&parameters, &endpoint).await {
         Err(kube::Error::Api(status)) if status.code == 409 => {}
         other => return other.map(|_| Delivered::Written),

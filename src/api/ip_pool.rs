@@ -21,6 +21,7 @@ use super::{Condition, IntOrString, Route, schema};
     printcolumn = r#"{"name":"SUBNET","type":"string","jsonPath":".spec.subnet"}"#,
     printcolumn = r#"{"name":"ALLOCATED-IP-COUNT","type":"integer","jsonPath":".status.allocatedIPCount"}"#,
     printcolumn = r#"{"name":"TOTAL-IP-COUNT","type":"integer","jsonPath":".status.totalIPCount"}"#,
+    printcolumn = r#"{"name":"FREE-IP-COUNT","type":"integer","jsonPath":".status.freeIPCount"}"#,
     printcolumn = r#"{"name":"DEFAULT","type":"boolean","jsonPath":".spec.default"}"#,
     printcolumn = r#"{"name":"AGE","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     printcolumn = r#"{"name":"DISABLE","type":"boolean","priority":10,"jsonPath":".spec.disable"}"#,
@@ -105,6 +106,10 @@ pub struct SpiderIPPoolStatus {
     #[serde(rename = "allocatedIPCount", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub allocated_ip_count: Option<i64>,
+    /// Addresses that are not in use: the difference, for people who look at a list of pools.
+    #[serde(rename = "freeIPCount", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub free_ip_count: Option<i64>,
     /// `Overlap` is true on the younger of two pools whose ranges meet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Vec<Condition>>,

@@ -39,6 +39,7 @@ struct PoolStatus {
     metadata: ObjectMeta,
     total: Option<i64>,
     allocated: Option<i64>,
+    free: Option<i64>,
     conditions: Vec<Condition>,
 }
 
@@ -88,7 +89,9 @@ fn note(known: &mut BTreeMap<String, PoolStatus>, event: watcher::Event<DynamicO
         watcher::Event::InitApply(pool) | watcher::Event::Apply(pool) => {
             let (name, new) = (pool.name_any(), PoolStatus::of(pool));
             let told = |pool: &PoolStatus| {
-                (pool.metadata.generation, pool.total, pool.allocated.is_none(), pool.conditions.clone())
+                let counted =
+                    pool.allocated.is_some() && pool.free == pool.total.map(|total| pool.free_of(total));
+                (pool.metadata.generation, pool.total, counted, pool.conditions.clone())
             };
             let news = told(&new);
             known.insert(name, new).is_none_or(|old| told(&old) != news)
@@ -108,8 +111,14 @@ impl PoolStatus {
             metadata,
             total: status["totalIPCount"].as_i64(),
             allocated: status["allocatedIPCount"].as_i64(),
+            free: status["freeIPCount"].as_i64(),
             conditions: serde_json::from_value(status["conditions"].clone()).unwrap_or_default(),
         }
+    }
+
+    fn free_of(&self, total: i64) -> i64 {
+        // A pool that was shrunk can have more addresses in use than it has.
+        (total - self.allocated.unwrap_or_default()).max(0)
     }
 
     fn overlap(&self) -> Option<&Condition> {
@@ -170,6 +179,9 @@ fn status_with(
     }
     if pool.allocated.is_none() {
         status.insert("allocatedIPCount".to_owned(), json!(0));
+    }
+    if let Some(free) = total.map(|total| pool.free_of(total)).filter(|free| pool.free != Some(*free)) {
+        status.insert("freeIPCount".to_owned(), json!(free));
     }
     (!status.is_empty()).then_some(status)
 }
@@ -301,12 +313,20 @@ mod tests {
             PoolStatus::of(serde_json::from_value(pool).unwrap())
         };
         let written = |status: Value| status_with(&pool(status), Some(&facts), None).map(Value::Object);
-        assert_eq!(written(json!({})), Some(json!({ "totalIPCount": 6, "allocatedIPCount": 0 })));
         assert_eq!(
-            written(json!({ "totalIPCount": 9, "allocatedIPCount": 4 })),
-            Some(json!({ "totalIPCount": 6 }))
+            written(json!({})),
+            Some(json!({ "totalIPCount": 6, "allocatedIPCount": 0, "freeIPCount": 6 }))
         );
-        assert_eq!(written(json!({ "totalIPCount": 6, "allocatedIPCount": 4 })), None);
+        assert_eq!(
+            written(json!({ "totalIPCount": 9, "allocatedIPCount": 4, "freeIPCount": 5 })),
+            Some(json!({ "totalIPCount": 6, "freeIPCount": 2 }))
+        );
+        assert_eq!(
+            written(json!({ "totalIPCount": 6, "allocatedIPCount": 7 })),
+            Some(json!({ "freeIPCount": 0 })),
+            "a pool that was shrunk, or written by others"
+        );
+        assert_eq!(written(json!({ "totalIPCount": 6, "allocatedIPCount": 4, "freeIPCount": 2 })), None);
         assert_eq!(status_with(&pool(json!({ "allocatedIPCount": 4 })), None, None), None);
     }
 }

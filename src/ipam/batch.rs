@@ -5,7 +5,7 @@ use super::assign::{Assignment, ClassId};
 use super::candidates::{Candidates, Finder};
 use super::failure::{Failure, RailFailure};
 use super::filter::Refusal;
-use super::held::{Claim, Claims};
+use super::held::{Claim, Claims, tells};
 use super::intent::{Attachment, Intent};
 use super::ledger::Ledger;
 use super::ledgers::Held;
@@ -13,7 +13,7 @@ use super::match_master::Masters;
 use super::plan::{Allocation, BatchPlan, Change, Deferred, Inputs, Outcome};
 use super::pool::Pool;
 use super::pools::PoolId;
-use super::record::Record;
+use super::record::{Record, Writer};
 use super::refused::{Eligible, Question};
 use super::routes::{self, CustomRoute};
 use super::shelf::{Shelf, Stock};
@@ -75,7 +75,11 @@ impl<'a> Batch<'a> {
             finder: Finder::new(inputs.pools, inputs.families),
             assignment: Assignment::default(),
             kept: HashSet::new(),
-            longest_record: intents.iter().map(longest_record).max().unwrap_or_default(),
+            longest_record: intents
+                .iter()
+                .map(|intent| longest_record(intent, inputs.writer))
+                .max()
+                .unwrap_or_default(),
             empty: Ledger::default(),
         }
     }
@@ -310,12 +314,16 @@ impl<'a> Batch<'a> {
         let intent = &self.intents[number];
         let (pod, uid, interface) = (&intent.holder.key, &intent.uid, &attachment.interface);
         let present = self.ledger(pool).ok().and_then(|ledger| ledger.get(address));
+        let inherited = present.is_some_and(|present| present.pod_uid != *uid);
+        // What an endpoint tells is settled.
+        let told = present.filter(|_| !inherited && tells(&intent.previous, address));
         let record = match present {
             None => Record::new(pod.clone(), uid.clone(), interface.clone()),
             Some(present) => present.handed_to(pod.clone(), uid.clone(), interface.clone()),
         }
-        .on(&intent.node.name);
-        let change = Change { address, rewrite: present.is_some(), record, intent: number };
+        .on(&intent.node.name)
+        .by(told.map_or(self.inputs.writer, |told| told.writer));
+        let change = Change { address, record, intent: number, inherited };
         (present != Some(&change.record)).then_some(change)
     }
 
@@ -341,11 +349,12 @@ impl<'a> Batch<'a> {
 }
 
 /// Bytes of the longest record that a pod can need.
-fn longest_record(intent: &Intent) -> usize {
+fn longest_record(intent: &Intent, writer: Writer) -> usize {
     let interfaces = intent.attachments.iter().map(|attachment| &attachment.interface);
     let interface = interfaces.max_by_key(|interface| interface.len()).cloned().unwrap_or_default();
     Record::new(intent.holder.key.clone(), intent.uid.clone(), interface)
         .on(&intent.node.name)
+        .by(writer)
         .size(Family::V6)
 }
 

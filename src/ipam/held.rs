@@ -85,10 +85,14 @@ impl Claims {
 
 /// The interface that the endpoint shows for an address.
 fn shown<'a>(details: &'a [AllocationDetail], held: &Held) -> Option<&'a str> {
-    let address = held.address.to_string();
-    let is = |text: &Option<String>| {
-        text.as_deref().is_some_and(|text| text.split('/').next() == Some(address.as_str()))
-    };
-    let detail = details.iter().find(|detail| is(&detail.ipv4) || is(&detail.ipv6))?;
+    let detail = details.iter().find(|detail| tells(std::slice::from_ref(detail), held.address))?;
     Some(detail.interface.as_str()).filter(|interface| !interface.is_empty())
+}
+
+/// Whether the interfaces of an endpoint have the address.
+#[must_use]
+pub fn tells(details: &[AllocationDetail], address: Address) -> bool {
+    let address = address.to_string();
+    let is = |text: &&String| text.split('/').next() == Some(address.as_str());
+    details.iter().flat_map(|detail| [&detail.ipv4, &detail.ipv6]).flatten().any(|text| is(&text))
 }

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::intent::Intent;
 use super::ledgers::{Held, Ledgers};
 use super::pools::Pools;
-use super::record::Record;
+use super::record::{Record, Writer};
 use super::shelf::Cap;
 use crate::api::{AllocationDetail, SpiderEndpointStatus, WorkloadAllocation};
 use crate::net::Address;
@@ -31,6 +31,8 @@ pub struct Inputs<'a> {
     pub families: Families,
     /// How many records a pool may hold.
     pub cap: Cap,
+    /// Who asks, and writes what is planned.
+    pub writer: Writer,
 }
 
 /// What to write for a batch of pods.
@@ -51,8 +53,8 @@ pub struct Change {
     pub record: Record,
     /// Which intent it is for.
     pub intent: usize,
-    /// Whether the address has a record already: the pod's own without an interface, or an earlier pod's.
-    pub rewrite: bool,
+    /// Whether the address has a record of an earlier pod, to whose successors it belongs.
+    pub inherited: bool,
 }
 
 /// What one pod gets.

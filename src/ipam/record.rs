@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::net::{Address, Family};
 
-/// Who has one address: `{"pod":"ns/name","podUid":"..","interface":"net1","node":"n1"}`.
+/// Who has one address: `{"pod":"ns/name","podUid":"..","interface":"net1","node":"n1","by":"agent"}`.
 ///
-/// Records of other writers have neither interface nor node. Members that are not known here survive a rewrite.
+/// Records of other writers have none of the last three. Members that are not known here survive a rewrite.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
     /// Namespace and name of the pod, or of its `VirtualMachineInstance`.
@@ -21,21 +21,42 @@ pub struct Record {
     pub interface: Option<Arc<str>>,
     /// The node that the pod was bound to, which says whether it may still run there when all else is forgotten.
     pub node: Option<Arc<str>>,
+    /// Who may take it back if the pod gets nothing in the end.
+    pub writer: Writer,
     /// Members of other writers.
     rest: Option<Box<Map<String, Value>>>,
+}
+
+/// Who stands in for a record until the pod's endpoint tells it.
+///
+/// Two may plan the same pod. One that goes on with a record of the other makes it its own, and that write is fenced
+/// like any; so what one of them gave up cannot be what the other delivers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writer {
+    /// The leader, or another program.
+    #[default]
+    Leader,
+    /// The agent of the pod's node.
+    Agent,
 }
 
 impl Record {
     /// A record of our own.
     #[must_use]
     pub fn new(pod: Arc<str>, pod_uid: Arc<str>, interface: Arc<str>) -> Self {
-        Self { pod, pod_uid, interface: Some(interface), node: None, rest: None }
+        Self { pod, pod_uid, interface: Some(interface), ..Self::default() }
     }
 
     /// The same record with the node of its pod; a pod without one is not bound yet.
     #[must_use]
     pub fn on(self, node: &str) -> Self {
         Self { node: (!node.is_empty()).then(|| node.into()), ..self }
+    }
+
+    /// The same record in the charge of this writer.
+    #[must_use]
+    pub fn by(self, writer: Writer) -> Self {
+        Self { writer, ..self }
     }
 
     /// The same record for another pod or interface; what other writers added stays.
@@ -45,14 +66,22 @@ impl Record {
     }
 
     /// The most bytes that the record takes inside the stored object, where it is text inside a JSON string and
-    /// each of its quotes is escaped: 55 bytes, 14 more with a node, the address, and the values of its members.
+    /// each of its quotes is escaped: 55 bytes, 14 more with a node, 17 with an agent, the address, and the values of its members.
     #[must_use]
     pub fn size(&self, family: Family) -> usize {
         let interface = self.interface.as_ref().map_or(0, |interface| interface.len());
         // A member costs no more than twice its text: only quotes and backslashes are escaped.
         let rest = self.rest.as_ref().map_or(0, |rest| 2 * Value::Object((**rest).clone()).to_string().len());
         let node = self.node.as_ref().map_or(0, |node| NODE_FRAME + node.len());
-        FRAME + longest_address(family) + self.pod.len() + self.pod_uid.len() + interface + node + rest
+        let writer = if self.writer == Writer::Agent { BY_AGENT } else { 0 };
+        FRAME
+            + longest_address(family)
+            + self.pod.len()
+            + self.pod_uid.len()
+            + interface
+            + node
+            + writer
+            + rest
     }
 }
 
@@ -61,6 +90,12 @@ const FRAME: usize = 55;
 
 /// `,\"node\":\"\"`
 const NODE_FRAME: usize = 14;
+
+/// `,\"by\":\"agent\"`
+const BY_AGENT: usize = 17;
+
+/// Value of the member `by`.
+const AGENT: &str = "agent";
 
 /// Bytes of the longest address of a family.
 fn longest_address(family: Family) -> usize {
@@ -80,6 +115,9 @@ impl Serialize for Record {
         }
         if let Some(node) = &self.node {
             map.serialize_entry("node", &**node)?;
+        }
+        if self.writer == Writer::Agent {
+            map.serialize_entry("by", AGENT)?;
         }
         for (key, value) in self.rest.iter().flat_map(|rest| rest.iter()) {
             map.serialize_entry(key, value)?;
@@ -111,6 +149,12 @@ impl<'de> Visitor<'de> for Members {
                 Key::PodUid => record.pod_uid = map.next_value::<Text>()?.0,
                 Key::Interface => record.interface = map.next_value::<Option<Text>>()?.map(|text| text.0),
                 Key::Node => record.node = map.next_value::<Option<Text>>()?.map(|text| text.0),
+                Key::By => match map.next_value()? {
+                    Value::String(writer) if writer == AGENT => record.writer = Writer::Agent,
+                    other => {
+                        record.rest.get_or_insert_default().insert("by".to_owned(), other);
+                    }
+                },
                 Key::Other(key) => {
                     record.rest.get_or_insert_default().insert(key, map.next_value()?);
                 }
@@ -146,6 +190,7 @@ enum Key {
     PodUid,
     Interface,
     Node,
+    By,
     Other(String),
 }
 
@@ -164,6 +209,7 @@ impl<'de> Deserialize<'de> for Key {
                     "podUid" => Key::PodUid,
                     "interface" => Key::Interface,
                     "node" => Key::Node,
+                    "by" => Key::By,
                     other => Key::Other(other.to_owned()),
                 })
             }

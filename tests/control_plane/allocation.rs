@@ -209,6 +209,7 @@ pub(crate) async fn gives_all_rails_to_every_pod() {
         create_pods(&installation, PODS, NODES).await;
         let took = served(&installation, PODS).await;
         assert_served(&installation, PODS).await;
+        assert_counted(&installation, PODS, PODS).await;
         delete_pods(&installation).await;
         let back = released(&installation).await;
         eprintln!(
@@ -216,6 +217,21 @@ pub(crate) async fn gives_all_rails_to_every_pod() {
             took.as_millis(),
             back.as_millis()
         );
+        assert_counted(&installation, PODS, 0).await;
+    }
+}
+
+/// What `kubectl get sp` shows of every pool.
+async fn assert_counted(installation: &Installation, total: usize, allocated: usize) {
+    let counts = |pool: &SpiderIPPool| {
+        let status = pool.status.clone().unwrap_or_default();
+        [status.total_ip_count, status.allocated_ip_count, status.free_ip_count]
+            .map(Option::unwrap_or_default)
+    };
+    let expected = [total, allocated, total - allocated].map(|count| i64::try_from(count).unwrap());
+    let pools = Api::<SpiderIPPool>::all(installation.cluster.client.clone());
+    for pool in pools.list(&ListParams::default()).await.unwrap() {
+        assert_eq!(counts(&pool), expected, "total, allocated and free of {:?}", pool.metadata.name);
     }
 }
 

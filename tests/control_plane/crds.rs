@@ -63,7 +63,7 @@ pub(crate) async fn objects_of_spiderpool_are_accepted() {
 
     // Each kind has columns that say what it is, AGE among them.
     for (short, columns) in [
-        ("sp", "NAME VERSION SUBNET ALLOCATED-IP-COUNT TOTAL-IP-COUNT DEFAULT AGE"),
+        ("sp", "NAME VERSION SUBNET ALLOCATED-IP-COUNT TOTAL-IP-COUNT FREE-IP-COUNT DEFAULT AGE"),
         ("ss", "NAME VERSION SUBNET ALLOCATED-IP-COUNT TOTAL-IP-COUNT AGE"),
         ("sr", "NAME VERSION AGE"),
         ("smc", "NAME TYPE RESOURCE GROUP RENDERED AGE"),

@@ -52,7 +52,13 @@ fn yaml_says_what_the_definition_says() {
 #[test]
 fn names_scope_and_columns_are_the_contract() {
     let contract = [
-        (Kind::IpPool, "sp", "Cluster", true, "VERSION SUBNET ALLOCATED-IP-COUNT TOTAL-IP-COUNT DEFAULT AGE"),
+        (
+            Kind::IpPool,
+            "sp",
+            "Cluster",
+            true,
+            "VERSION SUBNET ALLOCATED-IP-COUNT TOTAL-IP-COUNT FREE-IP-COUNT DEFAULT AGE",
+        ),
         (Kind::Subnet, "ss", "Cluster", true, "VERSION SUBNET ALLOCATED-IP-COUNT TOTAL-IP-COUNT AGE"),
         (Kind::ReservedIp, "sr", "Cluster", false, "VERSION AGE"),
         (Kind::Coordinator, "scc", "Cluster", true, "MODE PHASE AGE"),

@@ -23,8 +23,9 @@ use self::world::World;
 use super::Agent;
 use crate::allocator::{Delivered, Edit, amend, deliver};
 use crate::api::{AllocationDetail, SpiderEndpoint};
-use crate::ipam::{self, Allocation, BatchPlan, Failure, Families, Held, Inputs, Intent, NodeFacts, Outcome};
-use crate::net::Address;
+use crate::ipam::{
+    self, Allocation, BatchPlan, Failure, Families, Held, Inputs, Intent, NodeFacts, Outcome, Writer, tells,
+};
 use crate::sources::{Backoff, describe};
 
 pub(super) use self::request::{Rail, Request};
@@ -34,6 +35,10 @@ const GATHER: Duration = Duration::from_millis(10);
 
 /// An API server that takes longer to list the pools is asked again.
 const LONGEST_READ: Duration = Duration::from_secs(20);
+
+/// Pods wait for each other's writes. After this long one that gets no answer is given up; the pods are planned again,
+/// with whatever came of it.
+const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
 /// Edits by pool.
 type Edits = BTreeMap<Arc<str>, Vec<Edit>>;
@@ -98,7 +103,11 @@ impl Work {
             let sets = changes.iter().map(|change| Edit::Set(change.address, change.record.clone()));
             edits.entry(pool.clone()).or_default().extend(sets);
         }
-        let written = world.books.write(&edits).await;
+        let Ok(written) = timeout(LONGEST_WRITE, world.books.write(&edits)).await else {
+            // Nobody knows what was written.
+            self.world = None;
+            return self.put_off(asked, "the API server does not answer to writes of pools");
+        };
         world.take_in(&written.reread);
         if written.pools.len() + written.reread.len() < edits.len() {
             // Some pool is gone, or could not be read again.
@@ -110,7 +119,7 @@ impl Work {
                 let (request, complete) = &mut asked[change.intent];
                 if !written.pools.contains(pool) {
                     *complete = false;
-                } else if !change.rewrite {
+                } else if !change.inherited {
                     request.took.push(Held { pool: pool.clone(), address: change.address });
                 }
             }
@@ -122,8 +131,15 @@ impl Work {
         let ends = join_all(ends).await;
         for ((request, _), (end, surplus)) in asked.into_iter().zip(ends) {
             let uid = request.pod.uid.clone();
-            for held in surplus {
-                self.surplus.entry(held.pool).or_default().push(Edit::Release(held.address, uid.clone()));
+            let settled = matches!(end, End::Served(_));
+            for Held { pool, address } in surplus {
+                // Without an endpoint the leader may just be going on with it.
+                let edit = if settled {
+                    Edit::Release(address, uid.clone())
+                } else {
+                    Edit::GiveUp(address, uid.clone(), Writer::Agent)
+                };
+                self.surplus.entry(pool).or_default().push(edit);
             }
             self.conclude(request, end);
         }
@@ -216,18 +232,27 @@ impl Work {
             Outcome::Planned(_) if !complete => {
                 (End::Open("others wrote the pools first".into()), Vec::new())
             }
-            Outcome::Planned(allocation) => match self.deliver(request, intent, allocation).await {
+            Outcome::Planned(allocation) => match self.deliver_in_time(request, intent, allocation).await {
                 Ok(Some(details)) if request.rail.is_served(&details) => {
                     let surplus = surplus(request, allocation, &details, self.world.as_ref());
                     (End::Served(details), surplus)
                 }
                 Ok(Some(_)) => (End::Refused(left_out(request, allocation)), Vec::new()),
                 Ok(None) => (End::Open("the endpoint went away".into()), Vec::new()),
-                Err(error) => {
-                    (End::Open(format!("failed to write the endpoint: {}", describe(&error))), Vec::new())
-                }
+                Err(why) => (End::Open(format!("failed to write the endpoint: {why}")), Vec::new()),
             },
         }
+    }
+
+    async fn deliver_in_time(
+        &self,
+        request: &Request,
+        intent: &Intent,
+        allocation: &Allocation,
+    ) -> Result<Option<Vec<AllocationDetail>>, String> {
+        let delivered = timeout(LONGEST_WRITE, self.deliver(request, intent, allocation)).await;
+        let delivered = delivered.map_err(|_| format!("no answer within {} s", LONGEST_WRITE.as_secs()))?;
+        delivered.map_err(|error| describe(&error))
     }
 
     async fn deliver(
@@ -237,7 +262,7 @@ impl Work {
         allocation: &Allocation,
     ) -> Result<Option<Vec<AllocationDetail>>, kube::Error> {
         let client = &self.agent.options.client;
-        match deliver(client, intent, allocation).await? {
+        match deliver(client, intent, allocation, None).await? {
             Delivered::Written => Ok(Some(allocation.details.clone())),
             Delivered::Taken(_) => {
                 self.agent.patience.regain();
@@ -283,7 +308,12 @@ impl Work {
     async fn give_back(&mut self) {
         let edits = std::mem::take(&mut self.surplus);
         let Some(world) = self.world.as_mut().filter(|_| !edits.is_empty()) else { return };
-        let written = world.books.write(&edits).await;
+        let Ok(written) = timeout(LONGEST_WRITE, world.books.write(&edits)).await else {
+            self.world = None;
+            return warn!(
+                "the API server does not answer: addresses that are not used stay recorded until their pods are gone"
+            );
+        };
         for pool in edits.keys().filter(|pool| !written.pools.contains(*pool)) {
             warn!(pool = &**pool, "addresses that are not used stay recorded until their pods are gone");
         }
@@ -297,8 +327,8 @@ fn plan(agent: &Agent, world: &World, intents: &[Intent]) -> BatchPlan {
     let nodes: HashMap<String, NodeFacts> = facts.into_iter().collect();
     let (ledgers, quarantine) = (world.books.ledgers(), agent.quarantine());
     let pools = &world.pools;
-    let inputs =
-        Inputs { pools, ledgers, nodes: &nodes, quarantine: &quarantine, families, cap: agent.options.cap };
+    let (nodes, quarantine, cap, writer) = (&nodes, &quarantine, agent.options.cap, Writer::Agent);
+    let inputs = Inputs { pools, ledgers, nodes, quarantine, families, cap, writer };
     ipam::plan(&inputs, intents)
 }
 
@@ -309,11 +339,6 @@ fn surplus(
     told: &[AllocationDetail],
     world: Option<&World>,
 ) -> Vec<Held> {
-    let tells = |address: &Address| {
-        let address = address.to_string();
-        let is = |text: &&String| text.split('/').next() == Some(address.as_str());
-        told.iter().flat_map(|detail| [&detail.ipv4, &detail.ipv6]).flatten().any(|text| is(&text))
-    };
     // Of what was recorded before, only the rail that is being attached is known to be unused.
     let of_rail = |held: &&Held| {
         let record = world.and_then(|world| world.books.ledgers().record(held));
@@ -325,7 +350,7 @@ fn surplus(
     };
     let superseded = allocation.superseded.iter().filter(of_rail);
     let mut surplus: Vec<Held> =
-        request.took.iter().chain(superseded).filter(|held| !tells(&held.address)).cloned().collect();
+        request.took.iter().chain(superseded).filter(|held| !tells(told, held.address)).cloned().collect();
     surplus.sort_unstable();
     surplus.dedup();
     surplus

@@ -18,7 +18,7 @@ use crate::catalog::Catalog;
 use crate::ipam::audit::{Observed, ObservedEndpoint, ObservedNode, ObservedPod};
 use crate::ipam::{
     Attachment, Cap, DefaultNetwork, Failure, Families, Holder, Inputs, Intent, Ledgers, NamespaceView,
-    NodeFacts, NodeView, Pools, Quarantine, Stickiness,
+    NodeFacts, NodeView, Pools, Quarantine, Stickiness, Writer,
 };
 use crate::net::{Address, RangeSet};
 
@@ -89,6 +89,7 @@ impl Scene {
             quarantine: &self.quarantine,
             families: Families { v4: settings.enable_ipv4, v6: settings.enable_ipv6 },
             cap: Cap::default(),
+            writer: Writer::Leader,
         }
     }
 

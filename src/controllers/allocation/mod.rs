@@ -33,7 +33,9 @@ use super::supervise::timed;
 use super::{ControllerError, Leader};
 use crate::allocator::{Delivered, Edit, PodFacts, deliver};
 use crate::catalog::Catalog;
-use crate::ipam::{self, Allocation, BatchPlan, Failure, Families, Inputs, Intent, Outcome, Stickiness};
+use crate::ipam::{
+    self, Allocation, BatchPlan, Failure, Families, Inputs, Intent, Outcome, Stickiness, Writer,
+};
 use crate::sources::describe;
 
 /// Pods that are bound within this time are one batch.
@@ -149,6 +151,10 @@ impl Work<'_> {
                     self.releases.suspect(&uid, Some(node));
                 }
                 News::Chance => self.waiting.hurry(),
+                News::Node => {
+                    self.waiting.hurry();
+                    self.releases.hurry();
+                }
             }
         }
     }
@@ -254,7 +260,8 @@ impl Work<'_> {
         let families = Families { v4: catalog.settings.enable_ipv4, v6: catalog.settings.enable_ipv6 };
         let quarantine = self.releases.quarantine();
         let (ledgers, nodes) = (self.world.books.ledgers(), self.world.facts.all());
-        let inputs = Inputs { pools, ledgers, nodes, quarantine, families, cap: self.leader.allocation.cap };
+        let (cap, writer) = (self.leader.allocation.cap, Writer::Leader);
+        let inputs = Inputs { pools, ledgers, nodes, quarantine, families, cap, writer };
         let metrics = &self.leader.metrics;
         metrics.ipam_batches.inc();
         metrics.ipam_batched_pods.inc_by(u64::try_from(intents.len()).unwrap_or(u64::MAX));
@@ -278,14 +285,20 @@ impl Work<'_> {
             && let Some((intent, allocation)) = self.undelivered.pop_front()
         {
             let client = self.leader.client.clone();
+            let known =
+                self.world.endpoints.get(&intent.holder.key).filter(|known| *known.uid != *intent.uid);
+            let earlier = known.and_then(|known| known.resource_version.clone());
             self.deliveries.spawn(async move {
-                let delivered = deliver(&client, &intent, &allocation).await;
+                let delivered = deliver(&client, &intent, &allocation, earlier).await;
                 (intent, delivered)
             });
         }
     }
 
     fn delivered(&mut self, intent: &Intent, delivered: Result<Delivered, kube::Error>) {
+        if let Ok(Delivered::Taken(status)) = &delivered {
+            self.releases.give_up(&self.world, &intent.uid, &status.current.ips);
+        }
         match delivered {
             Ok(Delivered::Written | Delivered::Taken(_)) => {
                 if let Some(took) = self.waiting.delivered(&intent.uid) {

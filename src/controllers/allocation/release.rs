@@ -21,8 +21,8 @@ use super::keeper::Keeper;
 use super::options::Collection;
 use super::world::World;
 use crate::allocator::{Edit, EndpointFacts};
-use crate::api::SpiderEndpoint;
-use crate::ipam::{Held, Ledger, Ledgers, Quarantine, Stickiness};
+use crate::api::{AllocationDetail, SpiderEndpoint};
+use crate::ipam::{Held, Ledger, Ledgers, Quarantine, Stickiness, Writer, tells};
 use crate::net::Address;
 use crate::sources::describe;
 use crate::telemetry::metrics::Metrics;
@@ -40,6 +40,8 @@ pub(super) struct Releases {
     suspects: HashMap<Arc<str>, Suspect>,
     /// Addresses that are free, and whose they were.
     proven: Vec<(Held, Arc<str>)>,
+    /// Addresses that were recorded for pods that do not get them.
+    given_up: Vec<(Held, Arc<str>)>,
     quarantine: Quarantine,
     quarantined: VecDeque<(Instant, Arc<str>, Address)>,
     swept: Option<Instant>,
@@ -103,6 +105,7 @@ impl Releases {
             collection,
             suspects: HashMap::new(),
             proven: Vec::new(),
+            given_up: Vec::new(),
             quarantine: Quarantine::new(),
             quarantined: VecDeque::new(),
             swept: None,
@@ -133,7 +136,21 @@ impl Releases {
         if held.is_empty() || world.endpoints.iter().any(|(_, endpoint)| endpoint.uid == **uid) {
             return;
         }
-        self.proven.extend(held.iter().map(|held| (held.clone(), uid.clone())));
+        self.give_up(world, uid, &[]);
+    }
+
+    /// What was recorded here for a pod, and the endpoint that another wrote for it does not tell, is free.
+    pub(super) fn give_up(&mut self, world: &World, uid: &Arc<str>, told: &[AllocationDetail]) {
+        let held = world.books.ledgers().of_uid(uid).iter();
+        let untold = held.filter(|held| !tells(told, held.address));
+        self.given_up.extend(untold.map(|held| (held.clone(), uid.clone())));
+    }
+
+    /// A node answers again, no longer does, or is gone: what waited for that is looked at.
+    pub(super) fn hurry(&mut self) {
+        for suspect in self.suspects.values_mut().filter(|suspect| suspect.held) {
+            (suspect.due, suspect.looks) = (Instant::now(), 0);
+        }
     }
 
     /// Looks at suspects that are due, and at everything once in each interval.
@@ -224,6 +241,9 @@ impl Releases {
         for (held, uid) in self.proven.drain(..) {
             edits.entry(held.pool).or_default().push(Edit::Release(held.address, uid));
         }
+        for (held, uid) in self.given_up.drain(..) {
+            edits.entry(held.pool).or_default().push(Edit::GiveUp(held.address, uid, Writer::Leader));
+        }
         edits
     }
 
@@ -232,7 +252,11 @@ impl Releases {
         let until = Instant::now() + QUARANTINE;
         for (pool, edits) in edits {
             for edit in edits {
-                let Edit::Release(address, uid) = edit else { continue };
+                let (address, uid, queue) = match edit {
+                    Edit::Set(..) => continue,
+                    Edit::Release(address, uid) => (address, uid, &mut self.proven),
+                    Edit::GiveUp(address, uid, _) => (address, uid, &mut self.given_up),
+                };
                 metrics.releases.inc();
                 if written.contains(pool) {
                     metrics.gc_releases.inc();
@@ -240,7 +264,7 @@ impl Releases {
                     self.quarantined.push_back((until, pool.clone(), *address));
                 } else {
                     metrics.release_failures.inc();
-                    self.proven.push((Held { pool: pool.clone(), address: *address }, uid.clone()));
+                    queue.push((Held { pool: pool.clone(), address: *address }, uid.clone()));
                 }
             }
         }
@@ -275,7 +299,7 @@ impl Releases {
 
     /// When there is something to look at or to write.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        if !self.proven.is_empty() {
+        if !self.proven.is_empty() || !self.given_up.is_empty() {
             return Some(Instant::now());
         }
         let looks = self.suspects.values().filter(|suspect| !suspect.asking).map(|suspect| suspect.due);

@@ -54,6 +54,8 @@ pub(super) enum News {
     Endpoint(String),
     /// Pools, records or facts changed: what failed may succeed now.
     Chance,
+    /// A node came, went, or answers again; what failed may succeed now.
+    Node,
 }
 
 pub(super) type Watches = SelectAll<BoxStream<'static, Result<Seen, watcher::Error>>>;
@@ -158,7 +160,11 @@ impl World {
                 uids.map(|endpoint| News::Endpoint(endpoint.uid.clone())).collect()
             }
             Seen::Namespace(event) => chance(self.namespaces.note(event).seen.is_empty()),
-            Seen::Node(event) => chance(self.nodes.note(event).seen.is_empty()),
+            Seen::Node(event) => {
+                let change = self.nodes.note(event);
+                let same = change.seen.is_empty() && change.gone.is_empty();
+                if same { Vec::new() } else { vec![News::Node] }
+            }
             Seen::Facts(event) => chance(self.facts.note(event).seen.is_empty()),
             Seen::Reserved(event) => {
                 let change = self.reserved.note(event);

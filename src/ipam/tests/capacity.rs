@@ -11,7 +11,8 @@ fn room(node: &str, devices: Option<usize>) -> Room {
 fn said(cluster: &Cluster, pod: &Intent, rooms: &[Room], most: usize) -> Vec<String> {
     let pools = cluster.pools();
     let Cluster { ledgers, nodes, quarantine, families, cap, .. } = cluster;
-    let inputs = Inputs { pools: &pools, ledgers, nodes, quarantine, families: *families, cap: *cap };
+    let (families, cap, writer) = (*families, *cap, Writer::Leader);
+    let inputs = Inputs { pools: &pools, ledgers, nodes, quarantine, families, cap, writer };
     let found = capacity(&inputs, pod, rooms, most);
     found
         .into_iter()

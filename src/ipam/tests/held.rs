@@ -60,12 +60,35 @@ fn a_record_without_interface_belongs_to_the_first_interface_that_uses_the_pool(
     assert_eq!(all_said(&plan), ["net1=172.16.1.1/24@a net2=172.16.2.7/24@b net3=172.16.2.1/24@b"]);
     let rewritten = &plan.changes["b"][1];
     assert_eq!(
-        (serde_json::to_value(&rewritten.record).unwrap(), rewritten.rewrite),
+        (serde_json::to_value(&rewritten.record).unwrap(), rewritten.inherited),
         (
             json!({"pod": "team/p", "podUid": "uid-p", "interface": "net2", "node": "n1", "note": "kept"}),
-            true
+            false
         )
     );
+}
+
+#[test]
+fn who_goes_on_with_a_record_of_the_other_writer_makes_it_its_own() {
+    let by_agent =
+        json!({"pod": "team/p", "podUid": "uid-p", "interface": "net1", "node": "n1", "by": "agent"});
+    let cluster = cluster().records("a", json!({ "172.16.1.7": by_agent }));
+    let mut intent = pod("p").rail(&["a"]);
+    let plan = cluster.plan(std::slice::from_ref(&intent));
+    assert_eq!(all_said(&plan), ["net1=172.16.1.7/24@a"]);
+    let [change] = &plan.changes["a"][..] else { panic!("one record is written: {plan:?}") };
+    assert_eq!(
+        serde_json::to_value(&change.record).unwrap(),
+        json!({"pod": "team/p", "podUid": "uid-p", "interface": "net1", "node": "n1"})
+    );
+
+    // Once the endpoint tells it, nobody takes it back.
+    intent.previous = vec![AllocationDetail {
+        interface: "net1".into(),
+        ipv4: Some("172.16.1.7/24".into()),
+        ..AllocationDetail::default()
+    }];
+    assert_eq!(cluster.plan(&[intent]).changes, BTreeMap::new());
 }
 
 #[test]

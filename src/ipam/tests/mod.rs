@@ -113,7 +113,8 @@ impl Cluster {
     pub(super) fn plan(&self, intents: &[Intent]) -> BatchPlan {
         let pools = self.pools();
         let Self { ledgers, nodes, quarantine, families, cap, .. } = self;
-        let inputs = Inputs { pools: &pools, ledgers, nodes, quarantine, families: *families, cap: *cap };
+        let (families, cap, writer) = (*families, *cap, Writer::Leader);
+        let inputs = Inputs { pools: &pools, ledgers, nodes, quarantine, families, cap, writer };
         plan(&inputs, intents)
     }
 

@@ -17,6 +17,15 @@ fn records_of_other_writers_survive_a_rewrite() {
 }
 
 #[test]
+fn a_record_tells_which_agent_wrote_it() {
+    let text = r#"{"172.16.0.9":{"pod":"ns/a","podUid":"u1","interface":"net1","node":"n1","by":"agent"},"172.16.0.10":{"pod":"ns/b","podUid":"u2","by":["others"]}}"#;
+    let ledger = parse(text).unwrap();
+    let writers: Vec<Writer> = ledger.iter().map(|(_, record)| record.writer).collect();
+    assert_eq!(writers, [Writer::Agent, Writer::Leader]);
+    assert_eq!(ledger.write().unwrap().unwrap(), text);
+}
+
+#[test]
 fn no_records_are_no_text() {
     for text in [None, Some(""), Some("null"), Some("{}")] {
         assert_eq!(Ledger::parse("a", text).unwrap().write().unwrap(), None);

@@ -6,7 +6,8 @@ use super::*;
 fn said(cluster: &Cluster, intent: &Intent) -> Vec<String> {
     let pools = cluster.pools();
     let Cluster { ledgers, nodes, quarantine, families, cap, .. } = cluster;
-    let inputs = Inputs { pools: &pools, ledgers, nodes, quarantine, families: *families, cap: *cap };
+    let (families, cap, writer) = (*families, *cap, Writer::Leader);
+    let inputs = Inputs { pools: &pools, ledgers, nodes, quarantine, families, cap, writer };
     let rails = match trace(&inputs, intent) {
         Ok(rails) => rails,
         Err(failure) => return vec![failure.to_string()],
