@@ -47,6 +47,7 @@ mod resources;
 mod schema_cases;
 mod schema_rules;
 mod service;
+mod storm;
 mod subnets;
 #[path = "../shared/sysfs_tree.rs"]
 mod sysfs_tree;
@@ -124,6 +125,7 @@ fn trials() -> Vec<Trial> {
         agent::allocates_without_the_leader,
         agent::races_with_the_leader,
         agent::survives_being_killed,
+        storm::of_pods_while_leader_and_agents_are_killed,
         agent::gives_back_what_could_not_be_attached,
         audit::mends_what_two_reads_prove,
         audit::a_record_alone_holds_the_address_while_its_node_is_away,
