@@ -44,7 +44,7 @@ pub trait Before: Serialize + DeserializeOwned {
     }
 
     /// Held while the device moves, where moves of several disturb each other.
-    fn lock_moves(_state: &State, _device: &str) -> Result<Option<Lock>, StateError> {
+    fn lock_moves(&self, _state: &State, _device: &str) -> Result<Option<Lock>, StateError> {
         Ok(None)
     }
 }
@@ -283,7 +283,7 @@ impl Node<'_> {
         let pod = self.namespace_of(&record.owner)?;
         let site = Site { device: &record.device, pod, interface: &record.owner.interface };
         let mut left = Left::default();
-        let _lock = B::lock_moves(&self.state, &record.device)?;
+        let _lock = record.before.lock_moves(&self.state, &record.device)?;
         let whereabouts = record.before.restore(self.kernel, &site, &mut left);
         Ok((whereabouts, left))
     }

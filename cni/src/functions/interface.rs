@@ -119,7 +119,7 @@ impl Interface {
                 return Whereabouts::Held;
             }
         }
-        match await_home(kernel, function, pod.is_none()) {
+        match await_home(kernel, function) {
             Ok(Some(link)) => {
                 self.take_name(kernel, &link, name, left);
                 Whereabouts::Home
@@ -148,7 +148,8 @@ impl Interface {
         }
     }
 
-    fn take_name(&self, kernel: &mut dyn Kernel, link: &Link, in_pod: &str, left: &mut Left) {
+    /// Gives it its name on the host; `in_pod` is the one that it must not keep.
+    pub fn take_name(&self, kernel: &mut dyn Kernel, link: &Link, in_pod: &str, left: &mut Left) {
         if link.name == self.name || self.name.is_empty() {
             return;
         }
@@ -205,14 +206,11 @@ impl Interface {
     }
 }
 
-fn await_home(
-    kernel: &mut dyn Kernel,
-    function: PciAddress,
-    may_be_on_its_way: bool,
-) -> Result<Option<Link>, KernelError> {
+/// The interface of a function on the host, which it is on its way to.
+pub fn await_home(kernel: &mut dyn Kernel, function: PciAddress) -> Result<Option<Link>, KernelError> {
     for _ in 0..WAY_HOME {
         let link = link_at_home(kernel, function)?;
-        if link.is_some() || !may_be_on_its_way {
+        if link.is_some() {
             return Ok(link);
         }
         kernel.wait(Duration::from_millis(50));

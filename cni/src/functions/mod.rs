@@ -16,7 +16,7 @@ mod tests;
 pub use addresses::{check_addresses, set_addresses};
 pub use attachment::{Before, Node, Site};
 pub use hardware_address::{BadHardwareAddress, HardwareAddress};
-pub use interface::{Interface, Whereabouts, take_address};
+pub use interface::{Interface, Whereabouts, await_home, take_address};
 pub use settings::Settings;
 
 use crate::kernel::{Kernel, KernelError, Place};

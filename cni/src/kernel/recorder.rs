@@ -3,6 +3,7 @@
 mod effects;
 mod node;
 
+pub(crate) use effects::hardware;
 pub(crate) use node::*;
 
 use std::collections::{BTreeMap, BTreeSet};

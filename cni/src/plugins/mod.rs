@@ -3,7 +3,9 @@
 //! [`Plugin`] is what a folder gives, [`PLUGINS`] lists them under the names that runtimes call them by, and [`run`] does
 //! what a [`Call`] asks. Called by `main` alone; plugins may call each other only as `sriov` and `ib-sriov` call IPAM.
 
+mod addressed;
 pub mod coordinator;
+pub mod ib_sriov;
 pub mod ifacer;
 pub mod ipam;
 mod keys;
@@ -32,7 +34,7 @@ pub struct Plugin {
 
 /// All plugins.
 pub const PLUGINS: &[Plugin] =
-    &[coordinator::PLUGIN, ifacer::PLUGIN, ipam::PLUGIN, rdma::PLUGIN, sriov::PLUGIN];
+    &[coordinator::PLUGIN, ib_sriov::PLUGIN, ifacer::PLUGIN, ipam::PLUGIN, rdma::PLUGIN, sriov::PLUGIN];
 
 /// The plugin of this name.
 #[must_use]

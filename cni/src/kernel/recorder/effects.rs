@@ -111,8 +111,23 @@ impl Recorder {
         let found = self.spaces[from.0].rdma.iter().position(|device| device.seen.index == index);
         let mut device = self.spaces[from.0].rdma.remove(found.ok_or_else(|| refusal(libc::ENOENT))?);
         device.verbs = self.free_verbs();
+        self.make_anew(&device.function);
         self.spaces[to.0].rdma.push(device);
         Ok(())
+    }
+
+    /// An `InfiniBand` interface belongs to its RDMA device, and is made on the host whenever that appears somewhere.
+    fn make_anew(&mut self, function: &str) {
+        let mut links = self.spaces.iter().flat_map(|space| &space.links);
+        let found = links.find(|link| link.parent.as_deref() == Some(function) && link.address.len() == 20);
+        let Some(mut link) = found.cloned() else { return };
+        for space in &mut self.spaces {
+            space.links.retain(|link| link.parent.as_deref() != Some(function));
+        }
+        self.next_link += 1;
+        (link.index, link.name, link.up) = (self.next_link, self.free_name(Place::HOST, "ib"), false);
+        link.other_names.clear();
+        self.spaces[0].links.push(link);
     }
 
     pub(super) fn free_verbs(&self) -> u32 {

@@ -18,9 +18,11 @@ use crate::kernel::Machine;
 use crate::spec::{Answer, Call, CniError};
 use crate::state::State;
 
+pub(super) use add::move_in;
 pub(super) use device::{Device, must_be_exclusive, only_one};
 pub(super) use nodes::Nodes;
 use restore::Before;
+pub(super) use restore::RdmaBefore;
 
 /// `rdma` as a program.
 pub const PLUGIN: Plugin = Plugin { name: "rdma", add, del, check, status, gc };

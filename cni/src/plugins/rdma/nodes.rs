@@ -37,7 +37,7 @@ impl<'a> Nodes<'a> {
         if self.has_specification(state) { Ok(None) } else { state.lock_rdma().map(Some) }
     }
 
-    /// After the move into a pod: the container will have the right files.
+    /// After the device moved or was made anew: the pod's containers will have the right files.
     pub(in crate::plugins) fn follow(
         &self,
         node: &mut Node<'_>,

@@ -56,7 +56,7 @@ impl functions::Before for RdmaBefore {
         }
     }
 
-    fn lock_moves(state: &State, device: &str) -> Result<Option<Lock>, StateError> {
+    fn lock_moves(&self, state: &State, device: &str) -> Result<Option<Lock>, StateError> {
         match Device::parse(device) {
             Ok(device) => Nodes::of(&device).lock(state),
             Err(_) => Ok(None),

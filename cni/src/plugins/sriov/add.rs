@@ -1,7 +1,7 @@
-use crate::functions::{Function, HardwareAddress, Interface, Node, set_addresses, take_address};
+use crate::functions::{Function, HardwareAddress, Interface, Node, take_address};
 use crate::kernel::{Change, Kernel, Place};
 use crate::netlink::{Link, VlanProtocol};
-use crate::plugins::ipam;
+use crate::plugins::addressed;
 use crate::spec::{self, Answer, Call, CniError};
 use crate::state::caches::{OriginalState, Ours, SriovCache};
 use crate::state::{Owner, Record};
@@ -103,12 +103,9 @@ impl<'a> Plan<'a> {
             (Some(link), Some(before)) => Some(self.enter(node.kernel, link, before)?),
             _ => None,
         };
-        let mut answer = ipam::add(self.call)?;
-        let done = self.finish(node, record, inside.as_ref(), &mut answer);
-        done.map(|()| answer).inspect_err(|_| {
-            if let Err(error) = ipam::del(self.call) {
-                log::error!("failed to give back addresses: {error}");
-            }
+        addressed::add(node, self.call, self.pod, inside.as_ref().map(|link| link.index), |node, answer| {
+            answer.interfaces = vec![self.interface(node.kernel, inside.as_ref())?];
+            self.write_caches(node, record)
         })
     }
 
@@ -130,33 +127,6 @@ impl<'a> Plan<'a> {
         }
         kernel.make(Change::Up { at, link: moved.index, up: true })?;
         Ok(kernel.link(at, moved.index)?.unwrap_or(moved))
-    }
-
-    fn finish(
-        &self,
-        node: &mut Node<'_>,
-        record: &Record<Before>,
-        inside: Option<&Link>,
-        answer: &mut Answer,
-    ) -> Result<(), CniError> {
-        if self.config.has_ipam && answer.ips.is_empty() {
-            return Err(CniError::new(
-                CniError::KERNEL,
-                format!("the IPAM plugin of network {:?} gave no address", self.call.network()),
-            ));
-        }
-        if let Some(link) = inside {
-            set_addresses(node.kernel, self.pod, link.index, answer)?;
-        }
-        for ip in &mut answer.ips {
-            ip.interface = Some(0);
-        }
-        answer.interfaces = vec![self.interface(node.kernel, inside)?];
-        self.write_caches(node, record)?;
-        if inside.is_some() {
-            ipam::announce(self.call, answer);
-        }
-        Ok(())
     }
 
     fn interface(&self, kernel: &mut dyn Kernel, inside: Option<&Link>) -> Result<spec::Interface, CniError> {
@@ -241,7 +211,8 @@ fn no_function(kernel: &dyn Kernel, config: &Config) -> CniError {
     CniError::new(CniError::KERNEL, format!("device {address} {reason}"))
 }
 
-fn no_interface(function: &Function) -> CniError {
+/// An ADD that comes too early.
+pub(in crate::plugins) fn no_interface(function: &Function) -> CniError {
     let reason = match &function.driver {
         None => "it is bound to no driver".to_owned(),
         Some(driver) => format!(

@@ -15,8 +15,6 @@ pub(super) struct Config {
     pub(super) settings: Settings,
     /// Bytes.
     pub(super) mtu: Option<u32>,
-    /// Whether addresses are asked for.
-    pub(super) has_ipam: bool,
 }
 
 /// As written. Keys match in either case, as they do in Go.
@@ -39,7 +37,6 @@ struct Written {
     max_tx_rate: Option<i64>,
     #[serde(rename = "runtimeConfig")]
     runtime: Option<Runtime>,
-    ipam: Option<Ipam>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -48,14 +45,7 @@ struct Runtime {
     mac: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Ipam {
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 12] = [
     "deviceID",
     "vlan",
     "vlanQoS",
@@ -68,8 +58,6 @@ const KEYS: [&str; 14] = [
     "min_tx_rate",
     "max_tx_rate",
     "runtimeConfig",
-    "ipam",
-    "type",
 ];
 
 /// Of IPv4; the port says how long a packet can be.
@@ -93,8 +81,7 @@ impl Config {
         };
         let mtu =
             written.mtu.map(|mtu| within("mtu", mtu, SHORTEST_MTU, 65_535)).transpose().map_err(wrong)?;
-        let has_ipam = written.ipam.is_some_and(|ipam| !ipam.kind.is_empty());
-        Ok(Self { device: device(given(written.device.as_ref())).map_err(wrong)?, settings, mtu, has_ipam })
+        Ok(Self { device: device(given(written.device.as_ref())).map_err(wrong)?, settings, mtu })
     }
 }
 

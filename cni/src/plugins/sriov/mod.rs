@@ -17,6 +17,8 @@ use crate::kernel::Machine;
 use crate::spec::{Answer, Call, CniError};
 use crate::state::State;
 
+pub(super) use add::{no_interface, prepare};
+pub(super) use config::link_state;
 use restore::Before;
 
 /// `sriov` as a program.

@@ -18,7 +18,7 @@ fn settings(keys: &Value) -> Settings {
 fn nothing_is_touched_that_is_not_named() {
     let config = read(&json!({})).unwrap();
     assert_eq!(config.device.to_string(), VF);
-    assert_eq!((config.settings, config.mtu, config.has_ipam), (Settings::default(), None, false));
+    assert_eq!((config.settings, config.mtu), (Settings::default(), None));
     let empty = json!({"vlan": null, "mac": "", "spoofchk": "", "trust": "", "link_state": "", "vlanProto": "",
                        "runtimeConfig": {}, "ipam": {}});
     assert_eq!(settings(&empty), Settings::default());
@@ -39,7 +39,6 @@ fn every_key_is_read() {
         }
     );
     assert_eq!(config.mtu, Some(4200));
-    assert!(read(&json!({"ipam": {"type": "spiderpool"}})).unwrap().has_ipam);
 }
 
 #[test]
