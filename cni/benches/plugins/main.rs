@@ -10,6 +10,7 @@
 mod addresses;
 #[path = "../../tests/agent/mod.rs"]
 mod agent;
+mod coordinator;
 #[path = "../../tests/kernel/namespace.rs"]
 mod namespace;
 #[path = "../../tests/kernel/rail.rs"]
@@ -34,6 +35,7 @@ fn main() {
     println!("{} bytes", std::fs::metadata(&plugin).unwrap().len());
     start::run(&plugin, folder.path());
     addresses::run(&plugin, folder.path());
+    coordinator::run(&binary);
 }
 
 /// Median, and the tenths at both ends.

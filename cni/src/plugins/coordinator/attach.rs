@@ -8,7 +8,7 @@ use super::hands::{Hands, Place};
 use super::journal::Journal;
 use super::plan::{self, EndState, Given, POD_VETH, Wire};
 use super::record::{self, Records};
-use super::view::View;
+use super::view::{Family, View};
 use crate::netlink::VethPair;
 use crate::packet::hardware_text;
 use crate::plugins::ipam;
@@ -87,14 +87,14 @@ struct Attachment<'a> {
 
 impl Attachment<'_> {
     fn attach(&mut self) -> Result<(), CniError> {
-        let mut pod = self.hands.look_at_pod()?;
+        let mut pod = self.hands.look_at_pod(&self.call.ifname, &self.settings.first)?;
         let underlay = plan::is_underlay(&self.settings, &self.call.ifname, &pod)?;
         let mut record = record::begin(self.call, &self.settings, underlay);
         self.records.write(&record)?;
         if underlay && pod.link(POD_VETH).is_none() {
             let pair = veth(&self.call.container_id, self.settings.veth_mtu);
             self.journal.apply(self.hands, Place::Host, vec![Change::AddVeth(pair)])?;
-            pod = self.hands.look_at_pod()?;
+            pod = self.hands.look_at_pod(&self.call.ifname, &self.settings.first)?;
         }
         let (pod, wire) = self.prepare_links(underlay, pod)?;
         let end = end_state(self.hands, &self.settings, &self.call.ifname, &self.previous, &pod, &wire)?;
@@ -102,10 +102,12 @@ impl Attachment<'_> {
         record.before.addresses = end.host.routes.iter().map(|route| route.destination.addr()).collect();
         self.records.write(&record)?;
         self.journal.apply(self.hands, Place::Pod, difference(&pod, &end.pod))?;
-        // The second time for the rule, which a DEL of another pod may have deleted before it saw our route.
+        // Once more for the rule, which a DEL of another pod may have deleted before it saw our route.
         for _ in 0..2 {
             let host = self.hands.look_at_host(&wire.host, self.settings.host_table)?;
-            self.journal.apply(self.hands, Place::Host, difference(&host, &end.host))?;
+            if !self.journal.apply(self.hands, Place::Host, difference(&host, &end.host))? {
+                break;
+            }
         }
         Ok(())
     }
@@ -113,16 +115,18 @@ impl Attachment<'_> {
     /// Interfaces as they should be, and what the pod has then: routes come when an interface is turned on.
     fn prepare_links(&mut self, underlay: bool, pod: View) -> Result<(View, Wire), CniError> {
         let wire = self.hands.wire(&self.settings, underlay, &pod)?;
-        let (state, host) = links(self.hands, &self.settings, &self.call.ifname, &pod, &wire)?;
-        let changed = self.journal.apply(self.hands, Place::Pod, difference(&pod, &state.pod))?
-            | self.journal.apply(self.hands, Place::Host, difference(&host, &state.host))?;
-        if self.settings.first == self.call.ifname {
-            self.hands.wait_for_addresses(&self.call.ifname)?;
+        let (inside, outside) = link_changes(&self.settings, &self.call.ifname, &pod, &wire);
+        let changed = !inside.iter().chain(&outside).all(|change| matches!(change, Change::Sysctl { .. }));
+        self.journal.apply(self.hands, Place::Pod, inside)?;
+        self.journal.apply(self.hands, Place::Host, outside)?;
+        let first = pod.link(&self.settings.first).map(|link| link.index);
+        if first.is_some_and(|first| pod.first_address(first, Family::V6).is_some()) {
+            self.hands.wait_for_addresses(&self.settings.first)?;
         }
         if !changed {
             return Ok((pod, wire));
         }
-        let pod = self.hands.look_at_pod()?;
+        let pod = self.hands.look_at_pod(&self.call.ifname, &self.settings.first)?;
         let wire = self.hands.wire(&self.settings, underlay, &pod)?;
         Ok((pod, wire))
     }
@@ -133,7 +137,7 @@ impl Attachment<'_> {
         if self.settings.mac_prefix.is_some()
             && let Some(position) = self.previous.position_in_pod(&self.call.ifname)
         {
-            let pod = self.hands.look_at_pod()?;
+            let pod = self.hands.look_at_pod(&self.call.ifname, &self.settings.first)?;
             let link = pod.link(&self.call.ifname).ok_or_else(|| plan::went_away(&self.call.ifname))?;
             self.previous.interfaces[position].mac = hardware_text(&link.address);
             ipam::announce(self.call, &self.previous);
@@ -142,17 +146,17 @@ impl Attachment<'_> {
     }
 }
 
-/// How the links should be, with what there is of them on the host.
-pub(super) fn links(
-    hands: &mut Hands,
+/// What is to be done so that links are as they should be, in the pod and on the host.
+pub(super) fn link_changes(
     settings: &Settings,
     nic: &str,
     pod: &View,
     wire: &Wire,
-) -> Result<(EndState, View), CniError> {
+) -> (Vec<Change>, Vec<Change>) {
     let ends = wire.underlay.then_some((&wire.pod, &wire.host));
-    let host = hands.look_at_host(&wire.host, settings.host_table)?;
-    Ok((plan::links(settings, nic, pod, ends), host))
+    let state = plan::links(settings, nic, pod, ends);
+    let host = View { links: vec![wire.host.clone()], ..View::default() };
+    (difference(pod, &state.pod), difference(&host, &state.host))
 }
 
 /// What should lead where.

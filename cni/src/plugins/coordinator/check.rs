@@ -1,6 +1,6 @@
 //! CHECK and STATUS.
 
-use super::attach::{end_state, links, settings, unanswered};
+use super::attach::{end_state, link_changes, settings, unanswered};
 use super::config::Written;
 use super::difference::{Change, difference};
 use super::hands::Hands;
@@ -24,13 +24,14 @@ pub(super) fn check(call: &Call, records: &Records) -> Result<(), CniError> {
     };
     let netns = call.netns.as_deref().unwrap_or_else(|| std::path::Path::new(""));
     let mut hands = Hands::open(netns)?;
-    let pod = hands.look_at_pod()?;
+    let pod = hands.look_at_pod(&call.ifname, &settings.first)?;
     let underlay = plan::is_underlay(&settings, &call.ifname, &pod)?;
     let wire = hands.wire(&settings, underlay, &pod)?;
-    let (state, host) = links(&mut hands, &settings, &call.ifname, &pod, &wire)?;
+    let (mut in_pod, mut on_host) = link_changes(&settings, &call.ifname, &pod, &wire);
     let end = end_state(&mut hands, &settings, &call.ifname, &previous, &pod, &wire)?;
-    let in_pod: Vec<Change> = [difference(&pod, &state.pod), difference(&pod, &end.pod)].concat();
-    let on_host: Vec<Change> = [difference(&host, &state.host), difference(&host, &end.host)].concat();
+    let host = hands.look_at_host(&wire.host, settings.host_table)?;
+    in_pod.extend(difference(&pod, &end.pod));
+    on_host.extend(difference(&host, &end.host));
     let told = |place: &str, changes: Vec<Change>| -> Vec<String> {
         changes.iter().map(|change| format!("{place}: {change}")).collect()
     };

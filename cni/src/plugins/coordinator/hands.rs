@@ -43,7 +43,7 @@ impl Hands {
     }
 
     /// All of the pod that matters here.
-    pub(super) fn look_at_pod(&mut self) -> Result<View, CniError> {
+    pub(super) fn look_at_pod(&mut self, nic: &str, first: &str) -> Result<View, CniError> {
         let links = self.pod.links().map_err(refused)?;
         let marked = if links.iter().any(|link| link.name == POD_VETH) { self.marked()? } else { Vec::new() };
         Ok(View {
@@ -51,7 +51,7 @@ impl Hands {
             routes: self.pod.routes().map_err(refused)?,
             rules: self.pod.rules().map_err(refused)?,
             neighbours: self.pod.neighbours().map_err(refused)?,
-            sysctls: self.inside(|| read_sysctls(&links))?,
+            sysctls: self.inside(|| read_sysctls(["all", nic, first, POD_VETH]))?,
             links,
             marked,
         })
@@ -205,15 +205,14 @@ pub(super) fn remove_veth(socket: &mut Socket, name: &str) -> Result<(), Netlink
 }
 
 /// Those that are looked at, as far as the kernel has them.
-fn read_sysctls(links: &[Link]) -> BTreeMap<String, String> {
-    let names = links.iter().map(|link| link.name.as_str()).chain(["all"]);
-    let mut paths: Vec<String> = names.map(|name| format!("net/ipv4/conf/{name}/rp_filter")).collect();
-    paths.push("net/ipv6/conf/all/disable_ipv6".to_owned());
+fn read_sysctls(links: [&str; 4]) -> BTreeMap<String, String> {
+    let paths = links.map(|link| format!("net/ipv4/conf/{link}/rp_filter")).into_iter();
+    let paths = paths.chain(["net/ipv6/conf/all/disable_ipv6".to_owned()]);
     let read = |path: String| {
         let value = fs::read_to_string(Path::new("/proc/sys").join(&path)).ok()?;
         Some((path, value.trim().to_owned()))
     };
-    paths.into_iter().filter_map(read).collect()
+    paths.filter_map(read).collect()
 }
 
 fn write_sysctl(path: &str, value: &str) -> Result<(), CniError> {

@@ -46,14 +46,17 @@ impl Agent {
 fn serve(mut connection: &UnixStream, answer: &Mutex<(u16, Value)>, asked: &Mutex<Vec<Value>>) {
     let mut reader = BufReader::new(connection);
     let (mut line, mut length) = (String::new(), 0);
-    while reader.read_line(&mut line).unwrap() > 2 {
+    // Whoever asks may be killed at any moment.
+    while reader.read_line(&mut line).unwrap_or(0) > 2 {
         if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
         line.clear();
     }
     let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
+    if reader.read_exact(&mut body).is_err() {
+        return;
+    }
     if !body.is_empty() {
         asked.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
     }

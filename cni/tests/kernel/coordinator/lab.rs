@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
@@ -80,6 +80,8 @@ pub(crate) struct Lab {
     pub(crate) fabric: Place,
     pub(crate) agent: Agent,
     pub(crate) container_id: String,
+    /// The program that is called.
+    pub(crate) binary: PathBuf,
     /// Of the agent's socket; removed at the end.
     _folder: TempDir,
 }
@@ -124,6 +126,7 @@ impl Lab {
             fabric,
             agent,
             container_id: "0123456789abcdef0123".to_owned(),
+            binary: env!("CARGO_BIN_EXE_railweave-cni").into(),
             _folder: folder,
         };
         lab.host.ip("link set lo up
@@ -255,6 +258,26 @@ impl Lab {
         netns: &str,
         fields: &Value,
     ) -> Outcome {
+        let output = self.start_of(container_id, command, ifname, netns, fields).wait_with_output().unwrap();
+        Outcome {
+            success: output.status.success(),
+            printed: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
+        }
+    }
+
+    /// A call that has begun.
+    pub(crate) fn start(&self, command: &str, ifname: &str) -> Child {
+        self.start_of(&self.container_id, command, ifname, &self.pod.path(), &json!({}))
+    }
+
+    fn start_of(
+        &self,
+        container_id: &str,
+        command: &str,
+        ifname: &str,
+        netns: &str,
+        fields: &Value,
+    ) -> Child {
         let mut config = json!({
             "cniVersion": "1.1.0", "name": format!("rails-{ifname}"), "type": "coordinator",
             "ipamUnixSocketPath": self.agent.socket,
@@ -263,7 +286,7 @@ impl Lab {
         for (key, value) in fields.as_object().unwrap() {
             config[key] = value.clone();
         }
-        let mut process = Command::new(env!("CARGO_BIN_EXE_railweave-cni"))
+        let mut process = Command::new(&self.binary)
             .arg0("/opt/cni/bin/coordinator")
             .env_clear()
             .env("CNI_COMMAND", command)
@@ -277,11 +300,7 @@ impl Lab {
             .spawn()
             .unwrap();
         process.stdin.take().unwrap().write_all(config.to_string().as_bytes()).unwrap();
-        let output = process.wait_with_output().unwrap();
-        Outcome {
-            success: output.status.success(),
-            printed: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
-        }
+        process
     }
 
     /// Where records are.

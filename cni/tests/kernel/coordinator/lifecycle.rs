@@ -322,3 +322,22 @@ pub(crate) fn garbage_of_this_network_is_removed() {
     assert!(!lab.host.run(|| ip("link show")).contains("veth0123"));
     assert_eq!(lab.records().len(), 0);
 }
+
+/// A runtime that loses patience: whatever was done by then, a DEL finds it, and another ADD works.
+pub(crate) fn killed_at_any_moment() {
+    let lab = underlay();
+    let before = state::of(&lab.host);
+    for round in 0..40 {
+        let mut process = lab.start("ADD", "eth0");
+        std::thread::sleep(std::time::Duration::from_micros(round * 500));
+        // It may have ended by itself.
+        process.kill().ok();
+        process.wait().unwrap();
+        lab.call("DEL", "eth0", &json!({ "prevResult": null })).ok();
+        assert_eq!(state::of(&lab.host), before, "after {round} half milliseconds");
+        assert!(!lab.host.run(|| ip("link show")).contains("veth0123"));
+        assert_eq!(lab.records().len(), 0);
+    }
+    lab.add("eth0", &json!({})).ok();
+    lab.call("CHECK", "eth0", &json!({})).ok();
+}

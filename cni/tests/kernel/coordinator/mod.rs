@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         overlay::one_rail_of_ipv6,
         overlay::a_rail_of_a_family_that_the_overlay_lacks,
         overlay::eight_rails_in_any_order_and_twice,
+        overlay::eight_rails_at_once,
         overlay::eight_rails_backwards,
         overlay::a_rail_with_the_default_route,
         overlay::routes_that_are_not_to_be_tuned,
@@ -47,5 +48,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         lifecycle::a_pod_of_the_plugin_in_go_is_detached,
         lifecycle::a_check_finds_what_was_changed,
         lifecycle::garbage_of_this_network_is_removed,
+        lifecycle::killed_at_any_moment,
     ]
 }

@@ -60,7 +60,7 @@ pub(crate) fn two_rails_of_two_families() {
         comes_back(&lab.host, &lab.pod, address, "fd10::4");
     }
     comes_back(&lab.pod, &lab.host, "fd10::4", "fd85::164");
-    lab.host.ip("address add fd86::1/128 dev lo");
+    lab.host.ip("address add fd86::1/128 dev lo nodad");
     comes_back(&lab.pod, &lab.host, "fd86::1", "fd85::164");
 }
 
@@ -98,6 +98,19 @@ pub(crate) fn eight_rails_in_any_order_and_twice() {
         lab.call("CHECK", &format!("net{number}"), &plain()).ok();
     }
     state::is(&lab, "overlay-8");
+}
+
+/// Nothing of one is in the way of another.
+pub(crate) fn eight_rails_at_once() {
+    let lab = node(8, &[4]);
+    let all: Vec<_> = (1..=8).map(|number| lab.start("ADD", &format!("net{number}"))).collect();
+    for mut process in all {
+        assert!(process.wait().unwrap().success());
+    }
+    state::is(&lab, "overlay-8");
+    for number in 1..=8 {
+        lab.call("CHECK", &format!("net{number}"), &plain()).ok();
+    }
 }
 
 pub(crate) fn eight_rails_backwards() {
