@@ -120,7 +120,8 @@ impl RdmaSocket {
         let doing = format_args!("find the {} device of RDMA device {device}", kind.name());
         match self.0.ask(&find_char_device(device, kind, port), doing, read_char_device) {
             Ok(found) => Ok(found.into_iter().next()),
-            Err(error) if error.is_absent() => Ok(None),
+            // Nobody serves this kind: its module is not loaded, or the device is not of InfiniBand.
+            Err(error) if error.is_absent() || error.is_unsupported() => Ok(None),
             Err(error) => Err(error),
         }
     }
