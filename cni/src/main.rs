@@ -4,7 +4,6 @@ mod command_line;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -15,7 +14,7 @@ use railweave_cni::spec::{Call, CniError, Version};
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let called = arguments.next().unwrap_or_default();
-    let name = Path::new(&called).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = called.to_str().and_then(|called| called.rsplit('/').next()).unwrap_or_default();
     let Some(plugin) = plugins::named(name) else {
         return if variable("CNI_COMMAND").is_some() {
             let error = format!("there is no plugin {name:?} in this program; call it by one of its names");
@@ -25,7 +24,7 @@ fn main() -> ExitCode {
         };
     };
     if variable("CNI_COMMAND").as_deref() == Some("VERSION") {
-        return tell_versions();
+        return print(Version::TOLD);
     }
     // The runtime wants an answer even of a program that ends early.
     std::panic::set_hook(Box::new(|defect| {
@@ -66,12 +65,6 @@ fn serve(plugin: &Plugin) -> ExitCode {
     }
 }
 
-/// The same for every plugin, and without a look at anything: runtimes ask it often.
-fn tell_versions() -> ExitCode {
-    let versions = Version::ALL.map(|version| format!("\"{version}\"")).join(",");
-    print(&format!("{{\"cniVersion\":\"{}\",\"supportedVersions\":[{versions}]}}", Version::NEWEST))
-}
-
 fn read_stdin() -> Result<Vec<u8>, CniError> {
     let mut bytes = Vec::new();
     let mut stdin = io::stdin();
@@ -95,7 +88,8 @@ fn refuse(error: &CniError, version: Version) -> ExitCode {
 
 /// A runtime that does not listen has given up; nothing can be told to it.
 fn print(text: &str) -> ExitCode {
-    match writeln!(io::stdout(), "{text}") {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

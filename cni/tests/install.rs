@@ -121,7 +121,7 @@ fn the_name_is_never_without_a_program() {
     run("install", folder.path());
     let plugin = folder.path().join(PLUGINS[0].name);
     std::thread::scope(|scope| {
-        let installs = scope.spawn(|| (0..20).for_each(|_| drop(run("install", folder.path()))));
+        let installs = scope.spawn(|| (0..5).for_each(|_| drop(run("install", folder.path()))));
         while !installs.is_finished() {
             let output = Command::new(&plugin).env("CNI_COMMAND", "VERSION").output().unwrap();
             assert!(output.status.success());

@@ -160,6 +160,13 @@ fn commands_of_later_versions_are_refused_in_earlier_ones() {
 }
 
 #[test]
+fn what_is_told_of_the_versions_are_all_of_them() {
+    let told: Value = serde_json::from_str(Version::TOLD).unwrap();
+    let versions = Version::ALL.map(Version::as_str);
+    assert_eq!(told, json!({"cniVersion": Version::NEWEST.as_str(), "supportedVersions": versions}));
+}
+
+#[test]
 fn unknown_arguments_are_let_pass_when_told_so() {
     for truth in ["1", "true", "TRUE"] {
         let args =
