@@ -249,6 +249,32 @@ fn an_agent_that_dies_in_the_middle_is_asked_again() {
     assert_eq!(agent.asked().len(), 3);
 }
 
+/// It waits for the leader, or for a pool; asking again would not make it quicker.
+#[test]
+fn a_slow_agent_is_waited_for_and_asked_once() {
+    let folder = Folder::new();
+    let agent = Agent::start(folder.path(), |_| {
+        std::thread::sleep(Duration::from_millis(1500));
+        (200, addresses())
+    });
+    let got = folder.ask("ADD", agent.socket(), &json!({}));
+    assert!(got.ok, "{got:?}");
+    assert_eq!(agent.asked().len(), 1);
+}
+
+#[test]
+fn an_agent_that_never_answers_is_given_up() {
+    let folder = Folder::new();
+    let agent = Agent::serve(folder.path(), |_, _| std::thread::sleep(Duration::from_mins(1)));
+    let got = folder.ask("STATUS", agent.socket(), &json!({}));
+    let (code, message) = got.refusal();
+    assert_eq!(code, 50);
+    let expected =
+        format!("the node agent on {} did not answer within 5 s; the log of the", agent.socket().display());
+    assert!(message.starts_with(&expected), "{message}");
+    assert!(got.took < Duration::from_secs(8), "{:?}", got.took);
+}
+
 #[test]
 fn what_is_no_agent_is_told_apart() {
     for garbage in ["SSH-2.0-OpenSSH_9.6\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n[1,2]"] {

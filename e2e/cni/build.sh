@@ -13,7 +13,7 @@ fi
 # The paths of this machine stay out of the binary. The rest is for the time from start to exit, which is mostly page faults:
 # no relocations, headers and constants beside the code, what runs first together. (What relro protects, a static program
 # has none of.)
-flags=(-C relocation-model=static -C relro-level=off -C link-arg=-Wl,-z,noseparate-code
+flags=(-C relocation-model=static -C relro-level=off -C "link-arg=-Wl,-z,noseparate-code"
   -C "link-arg=-Wl,-T,e2e/cni/startup.ld"
   "--remap-path-prefix=$PWD=." "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo")
 export RUSTFLAGS="${RUSTFLAGS:-} ${flags[*]}"
