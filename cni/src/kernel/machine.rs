@@ -150,7 +150,13 @@ impl Kernel for Machine {
             }
             Change::MoveRdma { from, to, device } => {
                 let to = self.descriptor(to)?;
-                self.rdma(from)?.move_device(device, to.as_fd())?;
+                self.rdma(from)?;
+                // The kernel compares the device's namespace with that of the calling thread, not of the socket
+                // (`ib_device_set_netns_put()`), and says that there is no such device.
+                let Inside { namespace, rdma, .. } = &mut self.places[from.0];
+                if let Some(socket) = rdma {
+                    namespace.run(|| socket.move_device(device, to.as_fd()))??;
+                }
             }
             Change::RenameRdma { at, device, name } => self.rdma(at)?.rename_device(device, &name)?,
             Change::Unbind { function, driver } => {

@@ -105,16 +105,18 @@ impl RdmaBefore {
     }
 
     fn leave(&self, kernel: &mut dyn Kernel, pod: Place) -> Result<(), KernelError> {
-        let devices = kernel.rdma_devices(pod)?;
-        let found = devices.into_iter().find(|found| match self.index {
-            Some(index) => found.index == index,
-            None => found.name == self.name,
-        });
-        let Some(found) = found else { return Ok(()) };
+        let Some(found) = self.in_pod(kernel, pod)? else { return Ok(()) };
         match kernel.make(Change::MoveRdma { from: pod, to: Place::HOST, device: found.index }) {
-            Err(error) if error.is_absent() => Ok(()),
+            Err(error) if error.is_absent() && self.in_pod(kernel, pod)?.is_none() => Ok(()),
             moved => moved,
         }
+    }
+
+    fn in_pod(&self, kernel: &mut dyn Kernel, pod: Place) -> Result<Option<RdmaDevice>, KernelError> {
+        Ok(kernel.rdma_devices(pod)?.into_iter().find(|found| match self.index {
+            Some(index) => found.index == index,
+            None => found.name == self.name,
+        }))
     }
 }
 
