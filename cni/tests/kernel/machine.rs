@@ -8,7 +8,30 @@ use railweave_cni::kernel::{Change, Kernel as _, Machine, Place};
 use railweave_cni::netlink::Link;
 use railweave_cni::spec::{Answer, Ip, Route};
 
+use libtest_mimic::Trial;
+
 use crate::namespace::{self, ip};
+use crate::trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "machine::moves_and_renames_in_one_step_among_taken_names",
+            moves_and_renames_in_one_step_among_taken_names,
+        ),
+        trial("machine::has_moved_a_link_whose_new_name_is_taken", has_moved_a_link_whose_new_name_is_taken),
+        trial("machine::finds_a_free_name_where_both_are_taken", finds_a_free_name_where_both_are_taken),
+        trial(
+            "machine::is_refused_by_other_names_until_they_are_dropped",
+            is_refused_by_other_names_until_they_are_dropped,
+        ),
+        trial("machine::sets_up_an_interface_in_a_pod", sets_up_an_interface_in_a_pod),
+        trial(
+            "machine::takes_an_end_of_a_namespace_for_no_namespace",
+            takes_an_end_of_a_namespace_for_no_namespace,
+        ),
+    ]
+}
 
 /// The host with `rail0`, and a pod beside it. The pod's namespace stays as long as the file.
 fn host_and_pod() -> (Machine, Place, std::fs::File) {
@@ -45,7 +68,7 @@ fn ip_in(pod: &std::fs::File, arguments: &str) -> String {
     text
 }
 
-pub(crate) fn moves_and_renames_in_one_step_among_taken_names() {
+fn moves_and_renames_in_one_step_among_taken_names() {
     let (mut machine, pod, pod_file) = host_and_pod();
     ip_in(&pod_file, "link add rail0 type veth peer name other");
     ip("link add net1 type veth peer name other");
@@ -62,7 +85,7 @@ pub(crate) fn moves_and_renames_in_one_step_among_taken_names() {
 }
 
 /// What brings a function home after that looks for it on both sides.
-pub(crate) fn has_moved_a_link_whose_new_name_is_taken() {
+fn has_moved_a_link_whose_new_name_is_taken() {
     let (mut machine, pod, pod_file) = host_and_pod();
     ip_in(&pod_file, "link add net1 type veth peer name other");
     let link = named(&mut machine, Place::HOST, "rail0").index;
@@ -73,7 +96,7 @@ pub(crate) fn has_moved_a_link_whose_new_name_is_taken() {
 }
 
 /// With both names taken there is no way, and a pattern finds one.
-pub(crate) fn finds_a_free_name_where_both_are_taken() {
+fn finds_a_free_name_where_both_are_taken() {
     let (mut machine, pod, pod_file) = host_and_pod();
     ip_in(&pod_file, "link add net1 type veth peer name rail0");
     let link = named(&mut machine, Place::HOST, "rail0").index;
@@ -89,7 +112,7 @@ pub(crate) fn finds_a_free_name_where_both_are_taken() {
 }
 
 /// The failure behind interfaces that never came home: another name is in the way like a first one.
-pub(crate) fn is_refused_by_other_names_until_they_are_dropped() {
+fn is_refused_by_other_names_until_they_are_dropped() {
     let (mut machine, pod, pod_file) = host_and_pod();
     ip_in(&pod_file, "link add net7 type veth peer name other");
     ip_in(&pod_file, "link property add dev net7 altname enp134s0f0np0v0");
@@ -111,7 +134,7 @@ pub(crate) fn is_refused_by_other_names_until_they_are_dropped() {
     assert!(machine.make(again).unwrap_err().is_absent(), "udev may be faster");
 }
 
-pub(crate) fn sets_up_an_interface_in_a_pod() {
+fn sets_up_an_interface_in_a_pod() {
     let (mut machine, pod, pod_file) = host_and_pod();
     let link = named(&mut machine, Place::HOST, "rail0").index;
     machine.make(to_pod(pod, link, "net1")).unwrap();
@@ -153,7 +176,7 @@ pub(crate) fn sets_up_an_interface_in_a_pod() {
     assert!(seen.iter().any(|seen| seen.address == answer.ips[0].address && seen.link == link));
 }
 
-pub(crate) fn takes_an_end_of_a_namespace_for_no_namespace() {
+fn takes_an_end_of_a_namespace_for_no_namespace() {
     let mut machine = Machine::new().unwrap();
     assert!(machine.open(Path::new("/run/netns/none")).unwrap().is_none());
     // What the runtime leaves for a moment between unmounting and removing.

@@ -74,29 +74,7 @@ fn main() {
         ),
         trial("addresses::are_announced_to_everybody", addresses::are_announced_to_everybody),
     ];
-    trials.extend([
-        trial(
-            "machine::moves_and_renames_in_one_step_among_taken_names",
-            machine::moves_and_renames_in_one_step_among_taken_names,
-        ),
-        trial(
-            "machine::has_moved_a_link_whose_new_name_is_taken",
-            machine::has_moved_a_link_whose_new_name_is_taken,
-        ),
-        trial(
-            "machine::finds_a_free_name_where_both_are_taken",
-            machine::finds_a_free_name_where_both_are_taken,
-        ),
-        trial(
-            "machine::is_refused_by_other_names_until_they_are_dropped",
-            machine::is_refused_by_other_names_until_they_are_dropped,
-        ),
-        trial("machine::sets_up_an_interface_in_a_pod", machine::sets_up_an_interface_in_a_pod),
-        trial(
-            "machine::takes_an_end_of_a_namespace_for_no_namespace",
-            machine::takes_an_end_of_a_namespace_for_no_namespace,
-        ),
-    ]);
+    trials.extend(machine::trials());
     trials.extend(coordinator::trials());
     trials.extend(host_interfaces::trials());
     libtest_mimic::run(&arguments, trials).exit();
