@@ -252,9 +252,12 @@ fn is_a_matter_of_trust(error: &KernelError) -> bool {
 }
 
 fn trusted(kernel: &mut dyn Kernel, function: &Function, change: Change) -> Result<(), KernelError> {
-    let trust = function.seen(kernel)?.and_then(|seen| seen.trust);
+    if function.seen(kernel)?.is_some_and(|seen| seen.trust == Some(true)) {
+        // It is something else, and may pass.
+        return kernel.make(change);
+    }
     set(kernel, function, VfSetting::Trust(true))?;
     let made = kernel.make(change);
-    set(kernel, function, VfSetting::Trust(trust.unwrap_or(false)))?;
+    set(kernel, function, VfSetting::Trust(false))?;
     made
 }

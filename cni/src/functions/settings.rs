@@ -69,10 +69,24 @@ impl Settings {
         }
     }
 
-    /// Sets them.
-    pub fn attach(&self, kernel: &mut dyn Kernel, function: &Function) -> Result<(), CniError> {
-        let seen = function.seen(kernel)?;
-        for (key, setting) in self.missing(seen.as_ref()).in_order_of_attach() {
+    /// What the port says of a function, where these need it. A port asks its firmware about each of its functions to tell,
+    /// which takes milliseconds when they are many.
+    pub fn seen(
+        &self,
+        kernel: &mut dyn Kernel,
+        function: &Function,
+    ) -> Result<Option<VirtualFunction>, KernelError> {
+        if *self == Self::default() { Ok(None) } else { function.seen(kernel) }
+    }
+
+    /// Sets those that the function does not have by what its port said.
+    pub fn attach(
+        &self,
+        kernel: &mut dyn Kernel,
+        function: &Function,
+        seen: Option<&VirtualFunction>,
+    ) -> Result<(), CniError> {
+        for (key, setting) in self.missing(seen).in_order_of_attach() {
             set(kernel, function, setting).map_err(|error| refused(function, key, setting, &error))?;
             if matches!(setting, VfSetting::Mac(_)) {
                 self.await_address(kernel, function)?;
@@ -99,7 +113,7 @@ impl Settings {
 
     /// Sets those of them that the function does not have, going on where one is refused.
     pub fn restore(&self, kernel: &mut dyn Kernel, function: &Function, left: &mut Left) {
-        let seen = function.seen(kernel).unwrap_or_else(|error| {
+        let seen = self.seen(kernel, function).unwrap_or_else(|error| {
             log::warn!("{error}");
             None
         });

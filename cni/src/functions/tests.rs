@@ -93,8 +93,9 @@ fn trust_goes_after_the_address_both_ways() {
         spoof_check: Some(false),
         ..Settings::default()
     };
-    let before = wanted.before(function.seen(&mut node).unwrap().as_ref());
-    wanted.attach(&mut node, &function).unwrap();
+    let seen = function.seen(&mut node).unwrap();
+    let before = wanted.before(seen.as_ref());
+    wanted.attach(&mut node, &function, seen.as_ref()).unwrap();
     before.restore(&mut node, &function, &mut Left::default());
     let set = |setting| Change::Function { port: 4, number: 0, setting };
     assert_eq!(

@@ -197,7 +197,7 @@ impl<'a> Plan<'a> {
     }
 
     fn carry_out(&self, node: &mut Node<'_>, record: &mut Record<Before>) -> Result<Answer, CniError> {
-        self.settings().attach(node.kernel, &self.function)?;
+        self.settings().attach(node.kernel, &self.function, self.seen.as_ref())?;
         self.identify(node, record)?;
         if let Some(device) = self.isolated(node.kernel)? {
             move_in(node, self.call, &self.device(), &device, self.pod)?;

@@ -1,6 +1,6 @@
 use crate::functions::{Function, HardwareAddress, Interface, Node, take_address};
 use crate::kernel::{Change, Kernel, Place};
-use crate::netlink::{Link, VlanProtocol};
+use crate::netlink::{Link, VirtualFunction, VlanProtocol};
 use crate::plugins::addressed;
 use crate::spec::{self, Answer, Call, CniError};
 use crate::state::caches::{OriginalState, Ours, SriovCache};
@@ -16,6 +16,8 @@ struct Plan<'a> {
     function: Function,
     /// The function's interface on the host; none of one that is given to user space.
     link: Option<Link>,
+    /// What the port says of it, where that is needed.
+    seen: Option<VirtualFunction>,
     pod: Place,
 }
 
@@ -35,9 +37,8 @@ pub(super) fn attach(node: &mut Node<'_>, call: &Call) -> Result<Answer, CniErro
     let _lock = node.lock(&device)?;
     node.claim::<Before>(&device, &owner)?;
     let plan = Plan::new(node.kernel, call, config, pod)?;
-    let seen = plan.function.seen(node.kernel)?;
     let before = Before {
-        settings: plan.config.settings.before(seen.as_ref()),
+        settings: plan.config.settings.before(plan.seen.as_ref()),
         interface: plan.link.as_ref().map(Interface::from),
     };
     let mut record = Record { owner, device, attached: false, before };
@@ -68,7 +69,8 @@ impl<'a> Plan<'a> {
         if link.is_none() && !function.is_of_user_space() {
             return Err(no_interface(&function));
         }
-        let plan = Self { call, config, function, link, pod };
+        let seen = config.settings.seen(kernel, &function)?;
+        let plan = Self { call, config, function, link, seen, pod };
         plan.check_mtu()?;
         if plan.link.is_some() && kernel.link_named(pod, &call.ifname)?.is_some() {
             return Err(CniError::new(
@@ -98,7 +100,7 @@ impl<'a> Plan<'a> {
     }
 
     fn carry_out(&self, node: &mut Node<'_>, record: &Record<Before>) -> Result<Answer, CniError> {
-        self.config.settings.attach(node.kernel, &self.function)?;
+        self.config.settings.attach(node.kernel, &self.function, self.seen.as_ref())?;
         let inside = match (&self.link, &record.before.interface) {
             (Some(link), Some(before)) => Some(self.enter(node.kernel, link, before)?),
             _ => None,
