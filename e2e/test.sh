@@ -68,6 +68,15 @@ rust_tests() { # ARGUMENTS of cargo test...
   count "$log" $? "cargo test"
 }
 
+cni_binary() {
+  if rustup target list --installed 2>/dev/null | grep -q -- "^$(uname -m)-unknown-linux-musl$"; then
+    check "static CNI binary" e2e/cni/build.sh
+  else
+    step "static CNI binary"
+    skip "static CNI binary" "the Rust target $(uname -m)-unknown-linux-musl is not installed"
+  fi
+}
+
 guest_tests() { # [FILTER]
   local log=$logs/guest.log rc
   step "tests in a guest with virtual functions and RDMA"
@@ -77,7 +86,7 @@ guest_tests() { # [FILTER]
 }
 
 case ${1:-all} in
-all) lint; control_plane; rust_tests ;;
+all) lint; control_plane; rust_tests; cni_binary ;;
 lint) lint ;;
 unit) RAILWEAVE_NO_CONTROL_PLANE=1 rust_tests ;;
 e2e) control_plane; rust_tests --test control_plane -- ${2:+"$2"} ;;
