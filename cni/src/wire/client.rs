@@ -1,8 +1,13 @@
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::SendTimeout;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, setsockopt, socket};
+use nix::sys::time::{TimeVal, TimeValLike as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -132,8 +137,11 @@ impl Client {
     /// The body of the answer.
     fn ask(&self, method: &str, target: &str, body: Option<&[u8]>) -> Result<Vec<u8>, ClientError> {
         let deadline = Instant::now() + self.timeout;
-        let connection = UnixStream::connect(&self.socket)
-            .map_err(|source| ClientError::Connect { socket: self.socket.clone(), source })?;
+        let connection = connect(&self.socket, self.timeout).map_err(|error| match error {
+            // The queue of an agent that hangs is full.
+            Errno::EAGAIN => self.broken(error.into()),
+            _ => ClientError::Connect { socket: self.socket.clone(), source: error.into() },
+        })?;
         let mut connection = Until { connection, deadline };
         let sent = connection.write_all(&request(method, target, body));
         // An agent that refuses early may close before it has read everything; its answer says why.
@@ -174,6 +182,18 @@ fn message(status: u16, body: &[u8]) -> String {
     let text = serde_json::from_slice::<String>(body)
         .unwrap_or_else(|_| String::from_utf8_lossy(body).trim().to_owned());
     if text.is_empty() { format!("the node agent answered with status {status}") } else { text }
+}
+
+/// Unlike the one of the standard library, it ends: an agent that is stopped, or hangs, takes no connections, and the kernel
+/// waits for it as long as for a write (`unix_stream_connect`).
+fn connect(path: &Path, within: Duration) -> Result<UnixStream, Errno> {
+    let address = UnixAddr::new(path)?;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    // No time at all would mean any time.
+    let milliseconds = u32::try_from(within.as_millis().max(1)).unwrap_or(u32::MAX);
+    setsockopt(&socket, SendTimeout, &TimeVal::milliseconds(milliseconds.into()))?;
+    nix::sys::socket::connect(socket.as_raw_fd(), &address)?;
+    Ok(UnixStream::from(socket))
 }
 
 /// A connection whose reads and writes end at one moment, however many there are.

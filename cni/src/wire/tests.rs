@@ -255,6 +255,20 @@ fn what_is_no_answer_is_an_error_that_says_so() {
     let _ = served.join();
 }
 
+/// As one that is stopped: nobody takes connections any more, and one waits already.
+#[test]
+fn an_agent_that_hangs_is_not_waited_for_longer_than_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("agent.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+    let _waits = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    let started = Instant::now();
+    let error = Client::new(&socket, Duration::from_millis(100)).healthy().unwrap_err();
+    assert!(matches!(error, ClientError::TimedOut { .. }), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
 /// As when it is killed: it may be asked again.
 #[test]
 fn an_agent_that_ends_within_its_answer_is_told_from_one_that_is_none() {
