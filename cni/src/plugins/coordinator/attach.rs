@@ -23,7 +23,7 @@ pub(super) fn add(call: &Call, records: &Records) -> Result<Answer, CniError> {
     let Some(settings) = settings(call)? else { return Ok(previous) };
     let netns = call.netns.as_deref().unwrap_or_else(|| std::path::Path::new(""));
     let mut hands = Hands::open(netns)?;
-    let earlier = records.of(call)?;
+    let earlier = records.of(call);
     let mut journal = Journal::default();
     let mut attachment =
         Attachment { call, records, settings, previous, hands: &mut hands, journal: &mut journal };

@@ -15,7 +15,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 /// Whether everything is as an ADD with the configuration of its time would leave it.
 pub(super) fn check(call: &Call, records: &Records) -> Result<(), CniError> {
     let previous = call.required_previous()?;
-    let settings = match records.of(call)? {
+    let settings = match records.of(call) {
         Some(record) => record.before.settings,
         None => match settings(call)? {
             Some(settings) => settings,

@@ -4,14 +4,17 @@ use std::path::Path;
 
 use super::config::Written;
 use super::hands::{refused, remove_veth};
-use super::record::{Made, Record, Records};
+use super::record::{Made, Record, Records, owner};
 use super::view::{Family, OURS};
 use super::{host_veth, tables};
 use crate::netlink::{MAIN_TABLE, Namespace, NetlinkError, Protocol, Route, Rule, Socket};
 use crate::spec::{Call, CniError};
 
 pub(super) fn del(call: &Call, records: &Records) -> Result<(), CniError> {
-    let Some(record) = records.of(call)? else { return del_unrecorded(call) };
+    let Some(record) = records.of(call) else {
+        records.remove(&owner(call))?;
+        return del_unrecorded(call);
+    };
     if let Some(netns) = &call.netns
         && let Err(error) = clear_pod(netns, &record)
     {

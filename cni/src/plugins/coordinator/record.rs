@@ -32,9 +32,13 @@ impl Records {
         Self(State::default().records("coordinator"))
     }
 
-    /// The record of the attachment that is called for; none if there is none.
-    pub(super) fn of(&self, call: &Call) -> Result<Option<Record>, CniError> {
-        self.0.of_device(&name(&call.container_id, &call.ifname)).map_err(|error| failed(&error))
+    /// The record of the attachment that is called for; none if there is none, or one that cannot be read: no pod may be
+    /// kept by it.
+    pub(super) fn of(&self, call: &Call) -> Option<Record> {
+        self.0.of_device(&name(&call.container_id, &call.ifname)).unwrap_or_else(|error| {
+            log::warn!("{}", failed(&error));
+            None
+        })
     }
 
     pub(super) fn all(&self) -> Result<Vec<Record>, CniError> {

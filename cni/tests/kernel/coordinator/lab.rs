@@ -110,11 +110,11 @@ impl Outcome {
 impl Lab {
     /// A node at 10.1.20.4 and `fd10::4` with an uplink; the pod is empty.
     pub(crate) fn new() -> Self {
-        // Records of the plugin are below /run; those of this machine stay out of sight.
+        // The plugin keeps records below /run, and a log; those of this machine stay out of sight.
         namespace::enter().unwrap();
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        for mount in [["--make-rprivate", "/"].as_slice(), ["-t", "tmpfs", "tmpfs", "/run"].as_slice()] {
-            assert!(Command::new("mount").args(mount).status().unwrap().success());
+        for mount in ["--make-rprivate /", "-t tmpfs tmpfs /run", "-t tmpfs tmpfs /var/log"] {
+            assert!(Command::new("mount").args(mount.split(' ')).status().unwrap().success());
         }
         std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0").unwrap();
         let (host, pod, fabric) = (Place::here(), Place::new(), Place::new());
@@ -336,9 +336,10 @@ pub(crate) fn is_lost(from: &Place, to: &Place, address: &str) {
 }
 
 fn reach(from: &Place, to: &Place, address: &str, patience: Duration) -> Option<IpAddr> {
-    let to_socket = SocketAddr::new(address.parse().unwrap(), 7001);
-    let listener = to.run(|| TcpListener::bind(to_socket).unwrap());
-    let stream = from.run(|| TcpStream::connect_timeout(&to_socket, patience)).ok()?;
+    let anywhere = SocketAddr::new(address.parse().unwrap(), 0);
+    let listener = to.run(|| TcpListener::bind(anywhere).unwrap());
+    let there = listener.local_addr().unwrap();
+    let stream = from.run(|| TcpStream::connect_timeout(&there, patience)).ok()?;
     let (_accepted, seen) = listener.accept().unwrap();
     drop(stream);
     Some(seen.ip())

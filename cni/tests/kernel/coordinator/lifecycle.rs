@@ -242,6 +242,17 @@ pub(crate) fn a_rail_leaves_a_pod_that_lives_on() {
     lab.call("CHECK", "net1", &json!({})).ok();
 }
 
+/// As after a disk that was full.
+pub(crate) fn a_record_that_cannot_be_read_keeps_no_pod() {
+    let lab = underlay();
+    lab.add("eth0", &json!({})).ok();
+    let record = lab.records().pop().unwrap();
+    lab.host.run(|| std::fs::write(record, "{").unwrap());
+    lab.call("DEL", "eth0", &json!({})).ok();
+    assert!(!lab.host.run(|| ip("link show")).contains("veth0123"));
+    assert_eq!(lab.records().len(), 0);
+}
+
 /// The veth of a pod that the plugin in Go attached: it has no record.
 pub(crate) fn a_pod_of_the_plugin_in_go_is_detached() {
     let lab = underlay();

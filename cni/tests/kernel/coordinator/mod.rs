@@ -45,6 +45,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         lifecycle::an_interface_without_addresses,
         lifecycle::nothing_stays_on_the_node,
         lifecycle::a_rail_leaves_a_pod_that_lives_on,
+        lifecycle::a_record_that_cannot_be_read_keeps_no_pod,
         lifecycle::a_pod_of_the_plugin_in_go_is_detached,
         lifecycle::a_check_finds_what_was_changed,
         lifecycle::garbage_of_this_network_is_removed,

@@ -30,7 +30,12 @@ pub(in super::super) fn links(
         });
     }
     if let Some((inside, outside)) = wire {
-        let address = settings.veth_address.map(IpNet::from);
+        // Of use only beside addresses of its family.
+        let used = |address: &IpAddr| {
+            let link = pod.link(nic);
+            link.is_some_and(|link| pod.first_address(link.index, Family::of(*address)).is_some())
+        };
+        let address = settings.veth_address.filter(used).map(IpNet::from);
         end.pod.links.push(LinkState { link: inside.index, address, ..LinkState::default() });
         end.host.links.push(LinkState { link: outside.index, ..LinkState::default() });
     }
