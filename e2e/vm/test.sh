@@ -1,21 +1,11 @@
 #!/usr/bin/env bash
 # test.sh [FILTER]: the tests of the CNI package that need a kernel with virtual functions and RDMA, in a guest.
+#   VFS   functions of each of the 8 ports, 2 to 7 (default 2)
 # Exit status 77, with the reason, where there can be no guest.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-target=x86_64-unknown-linux-musl
-project=$vm_source/../..
-cd "$project"
+cd "$vm_source/../.."
 "$vm_source/build.sh"
-
 share=target/e2e-vm
-mkdir -p "$share"
-# Static, so that they run in the guest whatever this machine's C library is.
-ticking "compiling the tests" cargo test -q -p railweave-cni --target $target --test kernel --test node --no-run \
-  --message-format=json >"$share/cargo.json" || die "the tests do not compile"
-for test in kernel node; do
-  binary=$(sed -n "s/.*\"name\":\"$test\".*\"executable\":\"\([^\"]*\)\".*/\1/p" "$share/cargo.json" | tail -n 1)
-  cp "$binary" "$share/$test"
-done
-cp "$vm_source"/guest/{start,test}.sh "$share/"
-"$vm_source/run.sh" -p "${PORTS:-4}" -s "$share" -o "$share/guest" -t 900 ./test.sh "${VFS:-3}" "${1:-}"
+"$vm_source/pack.sh" "$share"
+"$vm_source/run.sh" -p 8 -l rails -s "$share" -o "$share/guest" -t 900 ./test.sh "${VFS:-2}" "${1:-}"

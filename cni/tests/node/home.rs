@@ -43,13 +43,13 @@ pub(crate) fn look() -> Vec<Function> {
         let name = format!("rail{port}");
         let Some(info) = links.iter().find(|link| link["ifname"] == name.as_str()) else { break };
         for settings in info["vfinfo_list"].as_array().into_iter().flatten() {
-            found.push(function(port, settings, &links, &rdma));
+            found.push(read(port, settings, &links, &rdma));
         }
     }
     found
 }
 
-fn function(port: usize, settings: &Value, links: &[&Value], rdma: &str) -> Function {
+fn read(port: usize, settings: &Value, links: &[&Value], rdma: &str) -> Function {
     let number = u32::try_from(settings["vf"].as_u64().unwrap()).unwrap();
     let device = format!("/sys/class/net/rail{port}/device/virtfn{number}");
     let device = Path::new(&device);
@@ -106,7 +106,8 @@ pub(crate) fn tidy() {
     expect_all();
 }
 
-fn pods() -> Vec<String> {
+/// The network namespaces that have a name.
+pub(crate) fn pods() -> Vec<String> {
     let listed = run("ip netns list");
     listed.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
@@ -122,24 +123,44 @@ fn restore(now: &Function, wanted: &Function) {
     output(&format!("{port} vlan 0"));
     output(&format!("{port} max_tx_rate 0"));
     output(&format!("{port} spoofchk {}", if settings["spoofchk"] == true { "on" } else { "off" }));
-    output(&format!("{port} trust {}", if settings["trust"] == true { "on" } else { "off" }));
-    output(&format!("ip link set {link} mtu {mtu} address {mac}"));
+    // This port refuses any MAC from a function that it has given one to, unless it trusts it.
+    output(&format!("{port} trust on"));
+    output(&format!("ip link set {link} mtu {mtu}"));
+    output(&format!("ip link set {link} address {mac}"));
+    output(&format!("{port} trust off"));
 }
 
 /// Every function is home under its name with its settings, and there is no namespace but the first.
 ///
 /// What a namespace leaves behind at its end comes home a moment later.
 pub(crate) fn expect_all() {
+    expect_all_functions("at the end");
+    assert_eq!(pods(), [""; 0]);
+}
+
+/// The same while there are pods.
+pub(crate) fn expect_all_functions(when: &str) {
     let mut now = look();
     for _ in 0..50 {
         if now == all() {
-            break;
+            return;
         }
         std::thread::sleep(Duration::from_millis(100));
         now = look();
     }
-    assert_eq!(now, all());
-    assert_eq!(pods(), [""; 0]);
+    for (now, wanted) in now.iter().zip(all()) {
+        assert_eq!(now, wanted, "{when}");
+    }
+}
+
+/// The function of this number at the port of this number.
+pub(crate) fn function(port: usize, number: u32) -> &'static Function {
+    all().iter().find(|function| function.port == port && function.number == number).unwrap()
+}
+
+/// How many ports there are.
+pub(crate) fn ports() -> usize {
+    all().iter().map(|function| function.port).max().unwrap() + 1
 }
 
 /// The functions of the port of this number.

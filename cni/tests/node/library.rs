@@ -8,7 +8,7 @@ use railweave_cni::rdma::{CharKind, Mode, RdmaSocket};
 use railweave_cni::sysfs::{PciAddress, Sysfs};
 
 use crate::home::{self, Function};
-use crate::pod::{Pod, ping_pong};
+use crate::pod::{Pod, Side, ping_pong};
 
 fn socket() -> Socket {
     Socket::open(Protocol::Route).unwrap()
@@ -53,7 +53,7 @@ pub(crate) fn ports_and_functions_are_found() {
             );
         }
     }
-    assert_eq!(railed.len(), home::all().iter().map(|function| function.port).max().unwrap() + 1);
+    assert_eq!(railed.len(), home::ports());
 }
 
 pub(crate) fn settings_show_and_are_read_back() {
@@ -149,6 +149,8 @@ pub(crate) fn an_rdma_device_belongs_to_one_namespace() {
     assert_eq!(names(&mut inside), [name]);
     assert_eq!(pod.rdma(), [name]);
     assert_eq!(other.rdma(), [""; 0]);
+    let subnet_manager = inside.char_device(device.index, CharKind::Issm, Some(1)).unwrap();
+    assert_eq!(subnet_manager, None, "there is none on Ethernet");
     let chosen = inside.char_device(device.index, CharKind::Uverbs, None).unwrap().unwrap();
     assert!(pod.may_open(&chosen.name), "{} in the pod", chosen.name);
     assert!(!other.may_open(&chosen.name), "{} in another pod", chosen.name);
@@ -174,7 +176,11 @@ pub(crate) fn two_pods_talk_over_rdma() {
     }
     pods[1].run("ping -c 1 -w 10 10.56.0.1");
     let device = |number: usize| functions[number].rdma.as_deref().unwrap();
-    ping_pong((&pods[0], device(0)), (&pods[1], device(1)), "10.56.0.1");
+    ping_pong(
+        &Side { pod: &pods[0], rdma: device(0), address: "10.56.0.1" },
+        &Side { pod: &pods[1], rdma: device(1), address: "10.56.0.2" },
+        18515,
+    );
 
     let here = Namespace::of_this_thread().unwrap();
     for (pod, function) in pods.iter().zip(functions) {
