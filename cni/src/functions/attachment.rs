@@ -133,8 +133,24 @@ impl Node<'_> {
         B::settle(&self.state, self.kernel, device)
     }
 
+    /// Ends an ADD: its record says so where it was carried out, and it is undone where it was not.
+    pub fn finish<B: Before, T>(
+        &mut self,
+        mut record: Record<B>,
+        carried_out: Result<T, CniError>,
+    ) -> Result<T, CniError> {
+        match carried_out {
+            Ok(answer) => {
+                record.attached = true;
+                self.records().write(&record)?;
+                Ok(answer)
+            }
+            Err(error) => Err(self.undo(record, error)),
+        }
+    }
+
     /// Undoes an ADD that failed with this error.
-    pub fn undo<B: Before>(&mut self, record: Record<B>, mut error: CniError) -> CniError {
+    fn undo<B: Before>(&mut self, record: Record<B>, mut error: CniError) -> CniError {
         if let Homecoming::Kept(left) | Homecoming::Held(left) = self.bring_back(record) {
             let separator = if error.details.is_empty() { "" } else { "; " };
             error.details = format!("{}{separator}{}", error.details, left.msg);

@@ -9,6 +9,7 @@ mod addresses;
 mod attachment;
 mod hardware_address;
 mod interface;
+mod pod;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use addresses::{check_addresses, set_addresses};
 pub use attachment::{Before, Node, Site};
 pub use hardware_address::{BadHardwareAddress, HardwareAddress};
 pub use interface::{Interface, Whereabouts, await_home, take_address};
+pub use pod::{pod_of, refuse_taken_name};
 pub use settings::Settings;
 
 use crate::kernel::{Kernel, KernelError, Place};

@@ -1,6 +1,6 @@
 //! Addresses for an interface that a main plugin has put into a pod.
 
-use crate::functions::{Node, set_addresses};
+use crate::functions::{Before, Node, set_addresses};
 use crate::kernel::Place;
 use crate::spec::{Answer, Call, CniError};
 
@@ -41,6 +41,21 @@ pub(super) fn add(
         ipam::announce(call, &answer);
     }
     Ok(answer)
+}
+
+/// The interface before its addresses: nobody gets them while the pod could still use them. One failure does not keep the
+/// other from being tried.
+pub(super) fn detach<B: Before>(node: &mut Node<'_>, call: &Call) -> Result<(), CniError> {
+    let detached = node.detach::<B>(call);
+    let released = ipam::del(call);
+    detached.and(released)
+}
+
+/// GC, in the same order.
+pub(super) fn collect<B: Before>(node: &mut Node<'_>, call: &Call) -> Result<(), CniError> {
+    let collected = node.collect::<B>(call);
+    let released = ipam::gc(call);
+    collected.and(released)
 }
 
 /// Whether addresses are asked for.

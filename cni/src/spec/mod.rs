@@ -10,6 +10,8 @@ mod args;
 mod call;
 mod error;
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 mod version;
 

@@ -1,4 +1,4 @@
-use crate::functions::{Function, HardwareAddress, Interface, Node, Settings};
+use crate::functions::{Function, HardwareAddress, Interface, Node, Settings, refuse_taken_name};
 use crate::kernel::{Change, Kernel, KernelError, Place};
 use crate::netlink::{Link, VirtualFunction};
 use crate::plugins::rdma::{Device, Nodes, RdmaBefore, move_in, must_be_exclusive, only_one};
@@ -52,14 +52,8 @@ pub(super) fn attach(node: &mut Node<'_>, call: &Call) -> Result<Answer, CniErro
     let before = plan.before(node.kernel)?;
     let mut record = Record { owner, device, attached: false, before };
     node.records().write(&record)?;
-    match plan.carry_out(node, &mut record) {
-        Ok(answer) => {
-            record.attached = true;
-            node.records().write(&record)?;
-            Ok(answer)
-        }
-        Err(error) => Err(node.undo(record, error)),
-    }
+    let carried_out = plan.carry_out(node, &mut record);
+    node.finish(record, carried_out)
 }
 
 /// A whole port can be given to a virtual machine; there is nothing to be done for it.
@@ -102,14 +96,8 @@ impl<'a> Plan<'a> {
         let seen = function.seen(kernel)?;
         let plan = Self { call, config, function, link, seen, pod };
         plan.check_guid()?;
-        if plan.link.is_some() && kernel.link_named(pod, &call.ifname)?.is_some() {
-            return Err(CniError::new(
-                CniError::ENVIRONMENT,
-                format!(
-                    "the pod has an interface {} already, so CNI_IFNAME must be another name",
-                    call.ifname
-                ),
-            ));
+        if plan.link.is_some() {
+            refuse_taken_name(kernel, pod, call)?;
         }
         Ok(plan)
     }

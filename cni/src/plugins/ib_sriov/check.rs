@@ -1,4 +1,4 @@
-use crate::functions::{Function, Interface, Settings, check_addresses};
+use crate::functions::{Function, Interface, Settings, check_addresses, pod_of};
 use crate::kernel::Kernel;
 use crate::plugins::rdma::must_be_exclusive;
 use crate::spec::{Call, CniError};
@@ -25,10 +25,7 @@ pub(super) fn check(kernel: &mut dyn Kernel, call: &Call) -> Result<(), CniError
     if function.is_of_user_space() {
         return Ok(());
     }
-    let path = call.netns.clone().unwrap_or_default();
-    let (pod, _) = kernel
-        .open(&path)?
-        .ok_or_else(|| changed(format!("the pod's network namespace {} is gone", path.display())))?;
+    let pod = pod_of(kernel, call)?;
     let name = &call.ifname;
     let link = Interface::in_pod(kernel, pod, config.device, name)?.filter(|link| link.name == *name);
     let link = link.ok_or_else(|| {

@@ -18,16 +18,10 @@ pub(super) fn attach(node: &mut Node<'_>, call: &Call) -> Result<Answer, CniErro
     let _lock = node.lock(&name)?;
     node.claim::<Before>(&name, &owner)?;
     let found = only_one(node.kernel, &device)?;
-    let mut record = Record { owner, device: name, attached: false, before: Before::from(&found) };
+    let record = Record { owner, device: name, attached: false, before: Before::from(&found) };
     node.records().write(&record)?;
-    match carry_out(node, call, &device, &found, pod, &record) {
-        Ok(()) => {
-            record.attached = true;
-            node.records().write(&record)?;
-            Ok(previous)
-        }
-        Err(error) => Err(node.undo(record, error)),
-    }
+    let carried_out = carry_out(node, call, &device, &found, pod, &record);
+    node.finish(record, carried_out).map(|()| previous)
 }
 
 fn carry_out(

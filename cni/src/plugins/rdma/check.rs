@@ -1,4 +1,4 @@
-use crate::functions::{Before as _, Node};
+use crate::functions::{Before as _, Node, pod_of};
 use crate::kernel::Kernel;
 use crate::spec::{Call, CniError};
 use crate::state::State;
@@ -14,11 +14,7 @@ pub(super) fn check(node: &mut Node<'_>, call: &Call) -> Result<(), CniError> {
     let record = records
         .of_attachment(&call.container_id, &call.ifname, None)?
         .ok_or_else(|| changed(format!("{} of this pod has no RDMA device of ours", call.ifname)))?;
-    let path = call.netns.clone().unwrap_or_default();
-    let (pod, _) = node
-        .kernel
-        .open(&path)?
-        .ok_or_else(|| changed(format!("the pod's network namespace {} is gone", path.display())))?;
+    let pod = pod_of(node.kernel, call)?;
     let Before { name, index } = &record.before;
     let devices = node.kernel.rdma_devices(pod)?;
     if devices.iter().any(|device| Some(device.index) == *index) {

@@ -7,6 +7,7 @@ use crate::functions::Before as _;
 use crate::kernel::recorder::{Device as RecordedDevice, OTHER_VF, PORT, Recorder, VF};
 use crate::kernel::{Change, Place};
 use crate::rdma::{Mode, RdmaDevice};
+use crate::spec::fixture;
 use crate::state::{Record, State};
 
 const POD_A: &str = "/run/netns/pod-a";
@@ -14,25 +15,17 @@ const POD_B: &str = "/run/netns/pod-b";
 const UID: &str = "11111111-2222-3333-4444-555555555555";
 
 fn call_as(command: &str, container: &str, pod: &str, keys: &Value) -> Call {
-    let mut config = json!({
+    let config = json!({
         "cniVersion": "1.1.0", "name": "rail0", "type": "rdma", "deviceID": VF,
         "prevResult": {"cniVersion": "1.1.0", "ips": [], "interfaces":
             [{"name": "net1", "mac": "02:00:00:00:00:10", "sandbox": POD_A}]},
     });
-    for (key, value) in keys.as_object().unwrap() {
-        config[key] = value.clone();
-    }
-    let environment = |name: &str| {
-        Some(match name {
-            "CNI_COMMAND" => command.to_owned(),
-            "CNI_CONTAINERID" => container.to_owned(),
-            "CNI_NETNS" => pod.to_owned(),
-            "CNI_IFNAME" => "net1".to_owned(),
-            "CNI_ARGS" => format!("IgnoreUnknown=true;K8S_POD_UID={UID}"),
-            _ => return None,
-        })
-    };
-    Call::parse(environment, &serde_json::to_vec(&config).unwrap()).unwrap()
+    fixture::call(
+        (command, container, pod),
+        Some(&format!("IgnoreUnknown=true;K8S_POD_UID={UID}")),
+        config,
+        keys,
+    )
 }
 
 fn add_a() -> Call {

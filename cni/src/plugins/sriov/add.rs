@@ -1,4 +1,4 @@
-use crate::functions::{Function, HardwareAddress, Interface, Node, take_address};
+use crate::functions::{Function, HardwareAddress, Interface, Node, refuse_taken_name, take_address};
 use crate::kernel::{Change, Kernel, Place};
 use crate::netlink::{Link, VirtualFunction, VlanProtocol};
 use crate::plugins::addressed;
@@ -41,16 +41,10 @@ pub(super) fn attach(node: &mut Node<'_>, call: &Call) -> Result<Answer, CniErro
         settings: plan.config.settings.before(plan.seen.as_ref()),
         interface: plan.link.as_ref().map(Interface::from),
     };
-    let mut record = Record { owner, device, attached: false, before };
+    let record = Record { owner, device, attached: false, before };
     node.records().write(&record)?;
-    match plan.carry_out(node, &record) {
-        Ok(answer) => {
-            record.attached = true;
-            node.records().write(&record)?;
-            Ok(answer)
-        }
-        Err(error) => Err(node.undo(record, error)),
-    }
+    let carried_out = plan.carry_out(node, &record);
+    node.finish(record, carried_out)
 }
 
 impl<'a> Plan<'a> {
@@ -72,14 +66,8 @@ impl<'a> Plan<'a> {
         let seen = config.settings.seen(kernel, &function)?;
         let plan = Self { call, config, function, link, seen, pod };
         plan.check_mtu()?;
-        if plan.link.is_some() && kernel.link_named(pod, &call.ifname)?.is_some() {
-            return Err(CniError::new(
-                CniError::ENVIRONMENT,
-                format!(
-                    "the pod has an interface {} already, so CNI_IFNAME must be another name",
-                    call.ifname
-                ),
-            ));
+        if plan.link.is_some() {
+            refuse_taken_name(kernel, pod, call)?;
         }
         Ok(plan)
     }

@@ -11,7 +11,7 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
-use super::{Plugin, ipam};
+use super::{Plugin, addressed, ipam};
 use crate::functions::Node;
 use crate::kernel::Machine;
 use crate::spec::{Answer, Call, CniError};
@@ -31,7 +31,7 @@ fn add(call: &Call) -> Result<Answer, CniError> {
 
 fn del(call: &Call) -> Result<(), CniError> {
     let mut kernel = Machine::new()?;
-    detach(&mut Node { state: State::default(), kernel: &mut kernel }, call)
+    addressed::detach::<Before>(&mut Node { state: State::default(), kernel: &mut kernel }, call)
 }
 
 fn check(call: &Call) -> Result<(), CniError> {
@@ -46,21 +46,7 @@ fn status(call: &Call) -> Result<(), CniError> {
 
 fn gc(call: &Call) -> Result<(), CniError> {
     let mut kernel = Machine::new()?;
-    collect(&mut Node { state: State::default(), kernel: &mut kernel }, call)
-}
-
-/// The interface before its addresses: nobody gets them while the pod could still use them. One failure does not keep the
-/// other from being tried.
-fn detach(node: &mut Node<'_>, call: &Call) -> Result<(), CniError> {
-    let detached = node.detach::<Before>(call);
-    let released = ipam::del(call);
-    detached.and(released)
-}
-
-fn collect(node: &mut Node<'_>, call: &Call) -> Result<(), CniError> {
-    let collected = node.collect::<Before>(call);
-    let released = ipam::gc(call);
-    collected.and(released)
+    addressed::collect::<Before>(&mut Node { state: State::default(), kernel: &mut kernel }, call)
 }
 
 fn is_ready(state: &State) -> Result<(), CniError> {

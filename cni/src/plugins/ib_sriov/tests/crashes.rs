@@ -69,7 +69,7 @@ fn whoever_comes_after_a_kill_at_any_step_brings_the_function_home() {
                 "GC" => {
                     let call = call_as("GC", "", "", &json!({"cni.dev/valid-attachments": []}));
                     let state = state(&node);
-                    collect(&mut Node { state, kernel: &mut node }, &call).unwrap();
+                    addressed::collect::<Before>(&mut Node { state, kernel: &mut node }, &call).unwrap();
                 }
                 _ => {
                     attach(&mut node, &call_as("ADD", "b", POD_B, &json!({"rdmaIsolation": true}))).unwrap();

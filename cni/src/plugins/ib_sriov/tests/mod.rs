@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::kernel::recorder::{IB_VF, Recorder};
+use crate::spec::fixture;
 use crate::state::{Record, State};
 
 const POD_A: &str = "/run/netns/pod-a";
@@ -16,21 +17,9 @@ const GIVEN: &str = "02:00:00:00:00:00:00:2a";
 const GIVEN_NUMBER: u64 = 0x0200_0000_0000_002a;
 
 fn call_as(command: &str, container: &str, pod: &str, keys: &Value) -> Call {
-    let mut config = json!({"cniVersion": "1.1.0", "name": "ib1", "type": "ib-sriov", "deviceID": IB_VF,
+    let config = json!({"cniVersion": "1.1.0", "name": "ib1", "type": "ib-sriov", "deviceID": IB_VF,
                             "pkey": "0x7fff"});
-    for (key, value) in keys.as_object().unwrap() {
-        config[key] = value.clone();
-    }
-    let environment = |name: &str| {
-        Some(match name {
-            "CNI_COMMAND" => command.to_owned(),
-            "CNI_CONTAINERID" => container.to_owned(),
-            "CNI_NETNS" => pod.to_owned(),
-            "CNI_IFNAME" => "net1".to_owned(),
-            _ => return None,
-        })
-    };
-    Call::parse(environment, &serde_json::to_vec(&config).unwrap()).unwrap()
+    fixture::call((command, container, pod), None, config, keys)
 }
 
 /// Link state, another identifier, the RDMA device in the pod.
@@ -57,7 +46,7 @@ fn attach(node: &mut Recorder, call: &Call) -> Result<Answer, CniError> {
 
 fn detach(node: &mut Recorder, call: &Call) -> Result<(), CniError> {
     let state = state(node);
-    super::detach(&mut Node { state, kernel: node }, call)
+    addressed::detach::<Before>(&mut Node { state, kernel: node }, call)
 }
 
 fn records(node: &Recorder) -> Vec<Record<Before>> {

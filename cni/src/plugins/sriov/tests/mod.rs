@@ -10,25 +10,13 @@ use serde_json::{Value, json};
 use super::restore::Before;
 use super::*;
 use crate::kernel::recorder::{PORT, Recorder, VF};
+use crate::spec::fixture;
 use crate::state::{Record, State};
 
 /// The call that a runtime makes, with these keys beside those that every configuration has.
 fn call_as(command: &str, container: &str, pod: &str, keys: &Value) -> Call {
-    let mut config = json!({"cniVersion": "1.1.0", "name": "rail0", "type": "sriov", "deviceID": VF});
-    for (key, value) in keys.as_object().unwrap() {
-        config[key] = value.clone();
-    }
-    let environment = |name: &str| {
-        Some(match name {
-            "CNI_COMMAND" => command.to_owned(),
-            "CNI_CONTAINERID" => container.to_owned(),
-            "CNI_NETNS" => pod.to_owned(),
-            "CNI_IFNAME" => "net1".to_owned(),
-            "CNI_ARGS" => "IgnoreUnknown=true;K8S_POD_NAME=job-0".to_owned(),
-            _ => return None,
-        })
-    };
-    Call::parse(environment, &serde_json::to_vec(&config).unwrap()).unwrap()
+    let config = json!({"cniVersion": "1.1.0", "name": "rail0", "type": "sriov", "deviceID": VF});
+    fixture::call((command, container, pod), Some("IgnoreUnknown=true;K8S_POD_NAME=job-0"), config, keys)
 }
 
 const POD_A: &str = "/run/netns/pod-a";
@@ -59,7 +47,7 @@ fn attach(recorder: &mut Recorder, call: &Call) -> Result<Answer, CniError> {
 
 fn detach(recorder: &mut Recorder, call: &Call) -> Result<(), CniError> {
     let state = state(recorder);
-    super::detach(&mut Node { state, kernel: recorder }, call)
+    addressed::detach::<Before>(&mut Node { state, kernel: recorder }, call)
 }
 
 fn collect(recorder: &mut Recorder, valid: &[&str]) -> Result<(), CniError> {
@@ -67,7 +55,7 @@ fn collect(recorder: &mut Recorder, valid: &[&str]) -> Result<(), CniError> {
         valid.iter().map(|container| json!({"containerID": container, "ifname": "net1"})).collect();
     let call = call_as("GC", "", "", &json!({"cni.dev/valid-attachments": valid}));
     let state = state(recorder);
-    super::collect(&mut Node { state, kernel: recorder }, &call)
+    addressed::collect::<Before>(&mut Node { state, kernel: recorder }, &call)
 }
 
 fn records(recorder: &Recorder) -> Vec<Record<Before>> {

@@ -177,7 +177,7 @@ fn gc_detaches_what_is_of_no_valid_attachment_of_its_network() {
     assert_eq!(node.snapshot(), attached);
     let elsewhere = call_as("GC", "", "", &json!({"name": "rail1", "cni.dev/valid-attachments": []}));
     let state = state(&node);
-    super::super::collect(&mut Node { state, kernel: &mut node }, &elsewhere).unwrap();
+    addressed::collect::<Before>(&mut Node { state, kernel: &mut node }, &elsewhere).unwrap();
     assert_eq!(node.snapshot(), attached, "it is of another network");
     collect(&mut node, &["b"]).unwrap();
     assert_eq!(node.snapshot(), before);
