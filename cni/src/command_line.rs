@@ -1,6 +1,6 @@
 //! What the program does for a person who calls it by its own name.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ configuration on standard input. To try one: CNI_COMMAND=VERSION DIR/sriov </dev
 ";
 
 /// What is to be printed, or why nothing was done.
-pub(crate) fn run(arguments: &[OsString]) -> Result<String, String> {
+pub(crate) fn run(arguments: &[&OsStr]) -> Result<String, String> {
     let words: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
     match words.as_slice() {
         ["install", rest @ ..] => {
@@ -60,7 +60,7 @@ type Outcomes = Vec<(&'static str, Outcome)>;
 fn in_folder(
     verb: &str,
     words: &[&str],
-    arguments: &[OsString],
+    arguments: &[&OsStr],
     act: impl FnOnce(&Path) -> Result<Outcomes, InstallError>,
 ) -> Result<String, String> {
     let folder: PathBuf = match (words, arguments) {

@@ -11,10 +11,8 @@ if ! rustup target list --installed 2>/dev/null | grep -qx "$target"; then
   rustup target add "$target"
 fi
 # The paths of this machine stay out of the binary. The rest is for the time from start to exit, which is mostly page faults:
-# no relocations, headers and constants beside the code, what runs first together. (What relro protects, a static program
-# has none of.)
+# no relocations, headers and constants beside the code. (What relro protects, a static program has none of.)
 flags=(-C relocation-model=static -C relro-level=off -C "link-arg=-Wl,-z,noseparate-code"
-  -C "link-arg=-Wl,-T,e2e/cni/startup.ld"
   "--remap-path-prefix=$PWD=." "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo")
 export RUSTFLAGS="${RUSTFLAGS:-} ${flags[*]}"
 cargo build --profile cni --locked --target "$target" -p railweave-cni --bin railweave-cni

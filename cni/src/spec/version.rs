@@ -20,9 +20,8 @@ pub enum Version {
 impl Version {
     /// All of them, oldest first.
     pub const ALL: [Self; 5] = [Self::V030, Self::V031, Self::V040, Self::V100, Self::V110];
-    /// The answer to VERSION. Runtimes ask often, so it is at hand without any work.
-    pub const TOLD: &str =
-        r#"{"cniVersion":"1.1.0","supportedVersions":["0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}"#;
+    /// The answer to VERSION, one line. Runtimes ask often, so it is at hand without any work.
+    pub const TOLD: &str = "{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n";
     /// The newest.
     pub const NEWEST: Self = Self::V110;
 

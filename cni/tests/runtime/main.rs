@@ -1,7 +1,9 @@
 //! The binary as a runtime calls it: environment, standard input, standard output, exit status.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[path = "../agent/mod.rs"]
 mod agent;
+mod streams;
 
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
