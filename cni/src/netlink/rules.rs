@@ -39,9 +39,7 @@ pub struct Rule {
 impl Socket {
     /// All rules of the namespace that lead to a table, of both families. What else a rule may select by is left out.
     pub fn rules(&mut self) -> Result<Vec<Rule>, NetlinkError> {
-        let mut rules = self.ask(&list_rules(2), "list IPv4 rules", read)?;
-        rules.extend(self.ask(&list_rules(10), "list IPv6 rules", read)?);
-        Ok(rules)
+        self.ask(&list_rules(), "list rules", read)
     }
 
     /// Adds a rule. One that is there already stays as it is.
@@ -60,10 +58,9 @@ impl Socket {
     }
 }
 
-pub(super) fn list_rules(family: u8) -> Message {
-    let mut header = [0; HEADER];
-    header[0] = family;
-    Message::dump(RTM_GETRULE).raw(&header)
+/// Of every family.
+pub(super) fn list_rules() -> Message {
+    Message::dump(RTM_GETRULE).raw(&[0; HEADER])
 }
 
 pub(super) fn add_rule(rule: &Rule) -> Message {
@@ -92,7 +89,12 @@ pub(super) fn read(body: &[u8]) -> Option<Rule> {
     if action != FR_ACT_TO_TBL {
         return None;
     }
-    let everything: IpAddr = if family == 2 { [0; 4].into() } else { [0; 16].into() };
+    let everything: IpAddr = match family {
+        2 => [0; 4].into(),
+        10 => [0; 16].into(),
+        // Routing of multicast has rules as well.
+        _ => return None,
+    };
     let mut rule = Rule {
         from: IpNet::new(everything, from_length).ok()?,
         to: None,

@@ -1,7 +1,10 @@
 use std::fmt::Display;
 use std::io;
+use std::os::fd::AsRawFd as _;
 
 use netlink_sys::{Socket as RawSocket, SocketAddr, protocols};
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
 
 use super::codec::{HEADER, Message, u16_at, u32_at};
 use super::{Attributes, NetlinkError, Refusal};
@@ -14,6 +17,10 @@ const NLM_F_ACK_TLVS: u16 = 0x200;
 const NLMSGERR_ATTR_MSG: u16 = 1;
 /// How often a list is read whose objects change meanwhile.
 const ATTEMPTS: u32 = 8;
+/// More than the kernel puts into one datagram: lists come in pieces of at most 32 KiB, and a port's answer with all of its
+/// functions ends at 64 KiB. The kernel makes pieces larger once it has seen that there is room, and what of it is never
+/// written to is no memory.
+const LONGEST: usize = 128 << 10;
 
 /// What a socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +55,10 @@ impl Protocol {
 /// it.
 #[derive(Debug)]
 pub struct Socket {
-    socket: RawSocket,
+    raw: RawSocket,
     sequence: u32,
+    /// For what the kernel answers.
+    buffer: Vec<u8>,
 }
 
 impl Socket {
@@ -62,7 +71,7 @@ impl Socket {
             // Kernels before 4.12 and 4.20 know neither; errors have no text then, and lists are filtered here.
             socket.set_ext_ack(true).ok();
             socket.set_netlink_get_strict_chk(true).ok();
-            Ok(Self { socket, sequence: 0 })
+            Ok(Self { raw: socket, sequence: 0, buffer: vec![0; LONGEST] })
         };
         open().map_err(|source| NetlinkError::Open { protocol: protocol.describe(), source })
     }
@@ -110,11 +119,11 @@ impl Socket {
         self.sequence = self.sequence.wrapping_add(1);
         let sent: Vec<u8> =
             messages.iter().flat_map(|message| message.clone().finish(self.sequence)).collect();
-        self.socket.send(&sent, 0).map_err(failed)?;
+        self.raw.send(&sent, 0).map_err(failed)?;
         let mut whole = true;
         loop {
-            let (datagram, _) = self.receive().map_err(failed)?;
-            for reply in Replies(&datagram).filter(|reply| reply.sequence == self.sequence) {
+            let length = self.receive().map_err(failed)?;
+            for reply in Replies(&self.buffer[..length]).filter(|reply| reply.sequence == self.sequence) {
                 whole &= reply.flags & NLM_F_DUMP_INTR == 0;
                 match reply.end() {
                     None => each(reply.body),
@@ -127,11 +136,17 @@ impl Socket {
         }
     }
 
-    fn receive(&self) -> io::Result<(Vec<u8>, SocketAddr)> {
+    /// Length of the next datagram, which is in the buffer then.
+    fn receive(&mut self) -> io::Result<usize> {
         loop {
-            match self.socket.recv_from_full() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                received => return received,
+            // Tells the length of what was sent, also where it is more than there is room for.
+            match recv(self.raw.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_TRUNC) {
+                Ok(length) if length <= self.buffer.len() => return Ok(length),
+                Ok(length) => {
+                    return Err(io::Error::other(format!("the kernel sent {length} bytes at once")));
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
             }
         }
     }

@@ -4,6 +4,7 @@
 //! differ in their addresses (6 and 20 bytes) and in what stands before a packet; both are known here and nowhere else.
 //! Called by the IPAM plugin, to look for other holders of an address and to tell everybody who has it now.
 
+mod address;
 mod arp;
 mod frame;
 mod neighbour_discovery;

@@ -4,14 +4,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, send, socket,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, send, socket};
 
 use super::frame::{self, Sender};
-use super::{Advertisement, Arp, Packet, Solicitation};
+use super::{Advertisement, Arp, Packet, Solicitation, address};
 use crate::netlink::{Link, Namespace, NamespaceError, NetlinkError, Protocol, Socket};
 use crate::sysfs::LinkLayer;
 
@@ -82,9 +79,8 @@ impl Port {
             netlink.set_up(link.index, true)?;
         }
         let failed = |errno: Errno| failed("listen", name, errno);
-        let address = address_of(name).map_err(failed)?.ok_or_else(none)?;
+        let address = address::of_link(link.index).ok_or_else(none)?;
         let open = || {
-            // The address has no protocol, so the one of the socket stays in force (`packet_bind` of the kernel).
             let frames = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
             bind(frames.as_raw_fd(), &address)?;
             Ok(frames)
@@ -98,8 +94,11 @@ impl Port {
         &self.link
     }
 
-    /// Waits until what is sent can arrive; false if that takes too long.
+    /// Waits until what is sent can arrive, unless it could when this was opened; false if that takes too long.
     pub fn wait_for_carrier(&mut self, within: Duration) -> Result<bool, PortError> {
+        if self.link.up && self.link.carrier {
+            return Ok(true);
+        }
         let until = Instant::now() + within;
         loop {
             let link = self.netlink.link_of(self.link.index)?;
@@ -168,12 +167,6 @@ impl Port {
             Err(errno) => Err(errno),
         }
     }
-}
-
-/// What a packet socket is bound to.
-fn address_of(name: &str) -> Result<Option<LinkAddr>, Errno> {
-    let mut of_link = getifaddrs()?.filter(|entry| entry.interface_name == name);
-    Ok(of_link.find_map(|entry| entry.address?.as_link_addr().copied()))
 }
 
 fn failed(doing: &'static str, name: &str, errno: Errno) -> PortError {

@@ -6,7 +6,7 @@ use super::config::{Mode, Settings, Written};
 use super::difference::{Change, difference};
 use super::hands::{Hands, Place};
 use super::journal::Journal;
-use super::plan::{self, EndState, Given, POD_VETH, Wire};
+use super::plan::{self, EndState, Given, POD_VETH, Side, Wire};
 use super::record::{self, Records};
 use super::view::{Family, View};
 use crate::netlink::VethPair;
@@ -22,7 +22,7 @@ pub(super) fn add(call: &Call, records: &Records) -> Result<Answer, CniError> {
     let previous = call.required_previous()?;
     let Some(settings) = settings(call)? else { return Ok(previous) };
     let netns = call.netns.as_deref().unwrap_or_else(|| std::path::Path::new(""));
-    let mut hands = Hands::open(netns)?;
+    let mut hands = Hands::open(netns, &call.ifname, &settings.first)?;
     let earlier = records.of(call);
     let mut journal = Journal::default();
     let mut attachment =
@@ -87,14 +87,14 @@ struct Attachment<'a> {
 
 impl Attachment<'_> {
     fn attach(&mut self) -> Result<(), CniError> {
-        let mut pod = self.hands.look_at_pod(&self.call.ifname, &self.settings.first)?;
+        let mut pod = self.hands.look_at_pod()?;
         let underlay = plan::is_underlay(&self.settings, &self.call.ifname, &pod)?;
         let mut record = record::begin(self.call, &self.settings, underlay);
-        self.records.write(&record)?;
         if underlay && pod.link(POD_VETH).is_none() {
+            self.records.write(&record)?;
             let pair = veth(&self.call.container_id, self.settings.veth_mtu);
             self.journal.apply(self.hands, Place::Host, vec![Change::AddVeth(pair)])?;
-            pod = self.hands.look_at_pod(&self.call.ifname, &self.settings.first)?;
+            pod = self.hands.look_at_pod()?;
         }
         let (pod, wire) = self.prepare_links(underlay, pod)?;
         let end = end_state(self.hands, &self.settings, &self.call.ifname, &self.previous, &pod, &wire)?;
@@ -102,12 +102,12 @@ impl Attachment<'_> {
         record.before.addresses = end.host.routes.iter().map(|route| route.destination.addr()).collect();
         self.records.write(&record)?;
         self.journal.apply(self.hands, Place::Pod, difference(&pod, &end.pod))?;
-        // Once more for the rule, which a DEL of another pod may have deleted before it saw our route.
-        for _ in 0..2 {
-            let host = self.hands.look_at_host(&wire.host, self.settings.host_table)?;
-            if !self.journal.apply(self.hands, Place::Host, difference(&host, &end.host))? {
-                break;
-            }
+        let host = self.hands.look_at_host(&wire.host, self.settings.host_table)?;
+        if self.journal.apply(self.hands, Place::Host, difference(&host, &end.host))? {
+            // A DEL of another pod may have deleted the rule before it saw our route.
+            let rules = Side { rules: end.host.rules, ..Side::default() };
+            let host = self.hands.look_at_host_rules()?;
+            self.journal.apply(self.hands, Place::Host, difference(&host, &rules))?;
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Attachment<'_> {
         if !changed {
             return Ok((pod, wire));
         }
-        let pod = self.hands.look_at_pod(&self.call.ifname, &self.settings.first)?;
+        let pod = self.hands.look_at_pod()?;
         let wire = self.hands.wire(&self.settings, underlay, &pod)?;
         Ok((pod, wire))
     }
@@ -137,7 +137,7 @@ impl Attachment<'_> {
         if self.settings.mac_prefix.is_some()
             && let Some(position) = self.previous.position_in_pod(&self.call.ifname)
         {
-            let pod = self.hands.look_at_pod(&self.call.ifname, &self.settings.first)?;
+            let pod = self.hands.look_at_pod()?;
             let link = pod.link(&self.call.ifname).ok_or_else(|| plan::went_away(&self.call.ifname))?;
             self.previous.interfaces[position].mac = hardware_text(&link.address);
             ipam::announce(self.call, &self.previous);

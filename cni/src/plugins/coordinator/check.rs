@@ -23,8 +23,8 @@ pub(super) fn check(call: &Call, records: &Records) -> Result<(), CniError> {
         },
     };
     let netns = call.netns.as_deref().unwrap_or_else(|| std::path::Path::new(""));
-    let mut hands = Hands::open(netns)?;
-    let pod = hands.look_at_pod(&call.ifname, &settings.first)?;
+    let mut hands = Hands::open(netns, &call.ifname, &settings.first)?;
+    let pod = hands.look_at_pod()?;
     let underlay = plan::is_underlay(&settings, &call.ifname, &pod)?;
     let wire = hands.wire(&settings, underlay, &pod)?;
     let (mut in_pod, mut on_host) = link_changes(&settings, &call.ifname, &pod, &wire);

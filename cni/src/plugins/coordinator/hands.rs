@@ -28,22 +28,32 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Hands {
     namespace: Namespace,
+    /// Name of the interface that is attached, and of the pod's first.
+    names: [String; 2],
     pod: Socket,
     pub(super) host: Socket,
+    /// Settings of the pod that were read when it was entered, for the first look.
+    sysctls: Option<BTreeMap<String, String>>,
 }
 
 impl Hands {
     /// `path` is the pod's network namespace; the host's is the one of this thread.
-    pub(super) fn open(path: &Path) -> Result<Self, CniError> {
-        let namespace = Namespace::open(path).map_err(|error| CniError::of(CniError::ENVIRONMENT, &error))?;
-        let pod = namespace.run(|| Socket::open(Protocol::Route));
-        let pod = pod.map_err(|error| CniError::of(CniError::ENVIRONMENT, &error))?.map_err(refused)?;
-        let host = Socket::open(Protocol::Route).map_err(refused)?;
-        Ok(Self { namespace, pod, host })
+    pub(super) fn open(path: &Path, nic: &str, first: &str) -> Result<Self, CniError> {
+        let environment = |error| CniError::of(CniError::ENVIRONMENT, &error);
+        let namespace = Namespace::open(path).map_err(environment)?;
+        let entered = namespace.run(|| (Socket::open(Protocol::Route), read_sysctls(nic, first)));
+        let (pod, sysctls) = entered.map_err(environment)?;
+        let (pod, host) = (pod.map_err(refused)?, Socket::open(Protocol::Route).map_err(refused)?);
+        let names = [nic.to_owned(), first.to_owned()];
+        Ok(Self { namespace, names, pod, host, sysctls: Some(sysctls) })
     }
 
     /// All of the pod that matters here.
-    pub(super) fn look_at_pod(&mut self, nic: &str, first: &str) -> Result<View, CniError> {
+    pub(super) fn look_at_pod(&mut self) -> Result<View, CniError> {
+        let sysctls = match self.sysctls.take() {
+            Some(sysctls) => sysctls,
+            None => self.inside(|| read_sysctls(&self.names[0], &self.names[1]))?,
+        };
         let links = self.pod.links().map_err(refused)?;
         let marked = if links.iter().any(|link| link.name == POD_VETH) { self.marked()? } else { Vec::new() };
         Ok(View {
@@ -51,10 +61,15 @@ impl Hands {
             routes: self.pod.routes().map_err(refused)?,
             rules: self.pod.rules().map_err(refused)?,
             neighbours: self.pod.neighbours().map_err(refused)?,
-            sysctls: self.inside(|| read_sysctls(["all", nic, first, POD_VETH]))?,
+            sysctls,
             links,
             marked,
         })
+    }
+
+    /// Rules of the host alone.
+    pub(super) fn look_at_host_rules(&mut self) -> Result<View, CniError> {
+        Ok(View { rules: self.host.rules().map_err(refused)?, ..View::default() })
     }
 
     /// What of the host matters: one end of the wire, one table.
@@ -135,7 +150,7 @@ impl Hands {
             Change::Mark { family, on } => return self.mark(*family, *on),
             _ => {}
         }
-        let Self { namespace, pod, host } = self;
+        let Self { namespace, pod, host, .. } = self;
         let socket = match place {
             Place::Pod => pod,
             Place::Host => host,
@@ -205,8 +220,9 @@ pub(super) fn remove_veth(socket: &mut Socket, name: &str) -> Result<(), Netlink
 }
 
 /// Those that are looked at, as far as the kernel has them.
-fn read_sysctls(links: [&str; 4]) -> BTreeMap<String, String> {
-    let paths = links.map(|link| format!("net/ipv4/conf/{link}/rp_filter")).into_iter();
+fn read_sysctls(nic: &str, first: &str) -> BTreeMap<String, String> {
+    let paths =
+        ["all", nic, first, POD_VETH].map(|link| format!("net/ipv4/conf/{link}/rp_filter")).into_iter();
     let paths = paths.chain(["net/ipv6/conf/all/disable_ipv6".to_owned()]);
     let read = |path: String| {
         let value = fs::read_to_string(Path::new("/proc/sys").join(&path)).ok()?;
