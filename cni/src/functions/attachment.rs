@@ -183,8 +183,11 @@ impl Node<'_> {
     }
 
     fn detach_from_go<B: Before>(&mut self, owner: &Owner, call: &Call) -> Result<(), CniError> {
-        let Some(cache) = self.state.cache::<B::Cache>(owner)? else { return Ok(()) };
         let file = B::Cache::file_name(owner);
+        let Some(cache) = self.state.cache::<B::Cache>(owner) else {
+            // One that cannot be read says nothing to anybody.
+            return Ok(self.state.remove_cache_file::<B::Cache>(&file)?);
+        };
         let netns = call.netns.clone().map(|path| Netns { path, number: None });
         self.release_from_go::<B>(&file, &cache, netns)
     }
@@ -237,7 +240,7 @@ impl Node<'_> {
             (Some(holder), Some(netns)) => *holder != netns.path,
             _ => false,
         };
-        if of_another || self.records::<B>().of_device(&device)?.is_some() {
+        if of_another || self.records::<B>().has(&device)? {
             log::info!("device {device} has another owner by now");
             return Ok(self.state.remove_cache_file::<B::Cache>(file)?);
         }

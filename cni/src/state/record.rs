@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{State, StateError, files};
+use crate::spec::CniError;
 
 /// Whose a device is, and how it was before: JSON in `/run/railweave/cni/<plugin>/<device>`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +84,8 @@ impl<Before: Serialize + DeserializeOwned> Records<Before> {
         interface: &str,
         device: Option<&str>,
     ) -> Result<Option<Record<Before>>, StateError> {
-        if let Some(record) = device.map(|device| self.of_device(device)).transpose()?.flatten()
+        if let Some(device) = device
+            && let Some(record) = readable(self.of_device(device))
             && record.owner.is(container, interface)
         {
             return Ok(Some(record));
@@ -95,12 +97,14 @@ impl<Before: Serialize + DeserializeOwned> Records<Before> {
     pub fn all(&self) -> Result<Vec<Record<Before>>, StateError> {
         let mut records = Vec::new();
         for name in files::names(&self.folder)? {
-            match self.of_device(&name) {
-                Ok(record) => records.extend(record),
-                Err(error) => log::warn!("{error}"),
-            }
+            records.extend(readable(self.of_device(&name)));
         }
         Ok(records)
+    }
+
+    /// Whether a device has a record, even one that cannot be read.
+    pub fn has(&self, device: &str) -> Result<bool, StateError> {
+        Ok(files::read(&self.folder.join(device))?.is_some())
     }
 
     /// Writes the record of a device, in place of the one that it has.
@@ -115,6 +119,14 @@ impl<Before: Serialize + DeserializeOwned> Records<Before> {
     pub fn remove(&self, device: &str) -> Result<(), StateError> {
         files::remove(&self.folder.join(device)).map(|_| ())
     }
+}
+
+/// What cannot be read is told, and as good as absent: no pod is kept by it.
+pub(super) fn readable<T>(read: Result<Option<T>, StateError>) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        log::warn!("{}", CniError::of(CniError::IO, &error).msg);
+        None
+    })
 }
 
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {

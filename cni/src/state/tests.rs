@@ -83,6 +83,10 @@ fn a_record_that_cannot_be_read_is_in_the_way_of_its_own_device_alone() {
     let path = folder.path().join("run/railweave/cni/sriov/0000:86:00.2");
     std::fs::write(&path, "{").unwrap();
     assert_eq!(records.all().unwrap().len(), 1);
+    let of_b = records.of_attachment("b", "net1", Some("0000:86:00.2")).unwrap();
+    assert_eq!(of_b, Some(record("0000:86:00.3", "b")), "whoever asks there first");
+    assert_eq!(records.of_attachment("a", "net1", Some("0000:86:00.2")).unwrap(), None);
+    assert!(records.has("0000:86:00.2").unwrap() && !records.has("0000:86:00.4").unwrap());
     let error = records.of_device("0000:86:00.2").unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -144,9 +148,9 @@ fn caches_of_the_plugins_in_go_are_read() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    assert_eq!(state.cache::<SriovCache>(&owner("a")).unwrap(), None);
+    assert_eq!(state.cache::<SriovCache>(&owner("a")), None);
     write("sriov/a-net1", SRIOV_IN_GO);
-    let read = state.cache::<SriovCache>(&owner("a")).unwrap().unwrap();
+    let read = state.cache::<SriovCache>(&owner("a")).unwrap();
     assert_eq!((read.device.as_str(), read.port.as_str(), read.number), ("0000:86:00.2", "eno3np2", 3));
     assert_eq!((read.network.as_str(), read.mac.as_str()), ("rail0", "02:00:00:00:00:2a"));
     assert_eq!((read.vlan, read.spoofchk.as_str(), read.trust.as_str()), (Some(100), "off", ""));
@@ -166,7 +170,7 @@ fn caches_of_the_plugins_in_go_are_read() {
         "rdma/rail0-a-net1",
         r#"{"version":"1.0","deviceID":"0000:86:00.2","sandboxRdmaDevName":"mlx5_4","containerRdmaDevName":"mlx5_4"}"#,
     );
-    let rdma = state.cache::<RdmaCache>(&owner("a")).unwrap().unwrap();
+    let rdma = state.cache::<RdmaCache>(&owner("a")).unwrap();
     assert_eq!((rdma.device.as_str(), rdma.sandbox_rdma_dev_name.as_str()), ("0000:86:00.2", "mlx5_4"));
 
     write(
@@ -177,7 +181,7 @@ fn caches_of_the_plugins_in_go_are_read() {
             "RdmaNetState":{"version":"1.0","deviceID":"0000:af:00.2","sandboxRdmaDevName":"mlx5_4",
                             "containerRdmaDevName":"mlx5_4"}}"#,
     );
-    let ib = state.cache::<IbSriovCache>(&owner("a")).unwrap().unwrap();
+    let ib = state.cache::<IbSriovCache>(&owner("a")).unwrap();
     assert_eq!((ib.name.as_str(), ib.guid.as_str()), ("ibp175s0v0", "0c:42:a1:03:00:a1:b2:c4"));
     assert_eq!((ib.link_state.as_str(), ib.isolated, ib.vfio), ("enable", true, false));
     assert_eq!(ib.rdma.sandbox_rdma_dev_name, "mlx5_4");
@@ -197,7 +201,7 @@ fn caches_are_written_over_the_configuration_for_the_plugins_in_go() {
         ..SriovCache::default()
     };
     state.write_cache(&owner("a"), &cache, &config).unwrap();
-    assert_eq!(state.cache::<SriovCache>(&owner("b")).unwrap(), None);
+    assert_eq!(state.cache::<SriovCache>(&owner("b")), None);
     let path = folder.path().join("var/lib/cni/sriov/a-net1");
     let written: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!(
@@ -208,11 +212,11 @@ fn caches_are_written_over_the_configuration_for_the_plugins_in_go() {
                    "EffectiveMAC": "", "Vlan": 0, "VlanQoS": 0, "VlanProto": 0, "MinTxRate": 0, "MaxTxRate": 0,
                    "LinkState": 0, "MTU": 0}})
     );
-    let read = state.cache::<SriovCache>(&owner("a")).unwrap().unwrap();
+    let read = state.cache::<SriovCache>(&owner("a")).unwrap();
     assert_eq!((read.vlan, read.ours.railweave), (Some(100), true));
     state.remove_cache::<SriovCache>(&owner("a")).unwrap();
     state.remove_cache::<SriovCache>(&owner("a")).unwrap();
-    assert_eq!(state.cache::<SriovCache>(&owner("a")).unwrap(), None);
+    assert_eq!(state.cache::<SriovCache>(&owner("a")), None);
 
     state.write_allocation(function(), "/run/netns/pod-a").unwrap();
     assert_eq!(state.allocation(function()).unwrap(), Some("/run/netns/pod-a".into()));

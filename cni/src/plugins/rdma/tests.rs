@@ -134,6 +134,18 @@ fn a_function_that_vanished_holds_no_pod() {
 }
 
 #[test]
+fn neither_a_record_nor_a_cache_that_cannot_be_read_holds_a_pod() {
+    let mut node = Recorder::new();
+    attach(&mut node, &add_a()).unwrap();
+    write(&node, &format!("run/railweave/cni/rdma/{VF}"), "{");
+    detach(&mut node, &del_a()).unwrap();
+    let (mut node, _) = attached_from_go();
+    write(&node, "var/lib/cni/rdma/rail0-a-net1", r#"{"version":"1.0","dev"#);
+    detach(&mut node, &del_a()).unwrap();
+    nothing_is_kept(&node);
+}
+
+#[test]
 fn what_cannot_work_is_refused_before_anything_is_changed() {
     let refused = |keys: &Value, happens: fn(&mut Recorder)| {
         let mut node = Recorder::new();

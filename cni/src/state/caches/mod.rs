@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::record::read;
+use super::record::{read, readable};
 use super::{Owner, State, StateError, files};
 use crate::sysfs::PciAddress;
 
@@ -52,19 +52,19 @@ pub struct Ours {
 }
 
 impl State {
-    /// The cache of an attachment.
-    pub fn cache<C: Cache>(&self, owner: &Owner) -> Result<Option<C>, StateError> {
-        read(&self.cache_path::<C>(&C::file_name(owner)))
+    /// The cache of an attachment; none of one that cannot be read: the plugins in Go write theirs in place, so one that
+    /// was being written when the machine stopped is cut off.
+    #[must_use]
+    pub fn cache<C: Cache>(&self, owner: &Owner) -> Option<C> {
+        readable(read(&self.cache_path::<C>(&C::file_name(owner))))
     }
 
     /// All caches with the names of their files. Those that cannot be read are told and passed over.
     pub fn caches<C: Cache>(&self) -> Result<Vec<(String, C)>, StateError> {
         let mut caches = Vec::new();
         for name in files::names(&self.path("var/lib/cni").join(C::FOLDER))? {
-            match read(&self.cache_path::<C>(&name)) {
-                Ok(cache) => caches.extend(cache.map(|cache| (name, cache))),
-                Err(error) => log::warn!("{error}"),
-            }
+            let cache = readable(read(&self.cache_path::<C>(&name)));
+            caches.extend(cache.map(|cache| (name, cache)));
         }
         Ok(caches)
     }

@@ -135,11 +135,49 @@ fn check_tells_what_has_changed() {
             format!("interface net1 of the pod has not the GUID {GIVEN} any more"),
         ),
         (
-            |node| node.spaces[1].rdma.clear(),
+            |node| node.link_of(IB_VF).mtu = 1500,
+            "interface net1 of the pod has the MTU 1500, ADD left 2044".to_owned(),
+        ),
+        (
+            // That of another rail is not this one's.
+            |node| node.spaces[1].rdma[0].seen.index = 77,
             format!("the RDMA device of {function} is not in the pod any more"),
+        ),
+        (
+            |node| node.remove_function(IB_VF),
+            "virtual function 0000:af:00.2 is not on this node any more".to_owned(),
         ),
         (|node| node.remove_link(IB_VF), format!("{function} is not in the pod as net1 any more")),
     ] {
-        assert_eq!(checked(happens), Err(told));
+        assert_eq!(told(happens), Err(expected));
     }
+}
+
+fn checked(node: &mut Recorder, call: &Call) -> Result<(), CniError> {
+    let state = state(node);
+    check::check(&mut Node { state, kernel: node }, call)
+}
+
+#[test]
+fn a_result_without_the_interface_is_not_what_add_left() {
+    let mut node = Recorder::new();
+    attach(&mut node, &add_a(&everything())).unwrap();
+    let mut keys = everything();
+    keys["prevResult"] = json!({"cniVersion": "1.1.0", "interfaces": [{"name": "eth0", "sandbox": POD_A}]});
+    let error = checked(&mut node, &call_as("CHECK", "a", POD_A, &keys)).unwrap_err();
+    assert_eq!((error.code, error.msg.as_str()), (CniError::CHANGED, "prevResult has no interface net1"));
+}
+
+#[test]
+fn neither_a_record_nor_a_cache_that_cannot_be_read_holds_a_pod() {
+    let mut node = Recorder::new();
+    attach(&mut node, &add_a(&everything())).unwrap();
+    std::fs::write(node.root().join("run/railweave/cni/ib-sriov").join(IB_VF), "{").unwrap();
+    detach(&mut node, &del_a()).unwrap();
+    let mut node = Recorder::new();
+    let cache = node.root().join("var/lib/cni/ib-sriov/a-net1");
+    std::fs::create_dir_all(cache.parent().unwrap()).unwrap();
+    std::fs::write(cache, r#"{"name":"ib1","type":"ib-s"#).unwrap();
+    detach(&mut node, &del_a()).unwrap();
+    nothing_is_kept(&node);
 }

@@ -46,6 +46,34 @@ fn are_detached_by_their_cache() {
     assert_eq!(kept(&node), Vec::<String>::new());
 }
 
+/// A machine that stops while the plugin in Go writes leaves half a cache.
+#[test]
+fn are_let_go_when_their_cache_is_cut_off() {
+    let (mut node, _) = attached();
+    write(&node, "a-net1", r#"{"cniVersion":"0.3.1","na"#);
+    let made = node.made.len();
+    detach(&mut node, &del_a(&json!({}))).unwrap();
+    assert_eq!(node.made.len(), made);
+    assert_eq!(
+        kept(&node),
+        ["var/lib/cni/sriov/pci/0000:86:00.2"],
+        "the function is the pod's until it is gone"
+    );
+    node.delete_space(POD_A);
+    attach(&mut node, &call_as("ADD", "b", POD_B, &json!({}))).unwrap();
+}
+
+#[test]
+fn are_let_go_when_the_record_of_their_function_cannot_be_read() {
+    let (mut node, _) = attached();
+    let folder = node.root().join("run/railweave/cni/sriov");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(VF), "{").unwrap();
+    let made = node.made.len();
+    detach(&mut node, &del_a(&json!({}))).unwrap();
+    assert_eq!(node.made.len(), made, "what has a record was attached by us after that");
+}
+
 #[test]
 fn are_detached_when_their_namespace_is_gone() {
     let (mut node, _) = attached();
