@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::StateError;
 
@@ -18,9 +18,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
 
 /// Writes a file that only root reads. Whoever reads meanwhile sees the old one.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // Beside it and hidden, so that no list of the folder shows it.
-    let draft = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let draft = draft_of(path);
     let write = || {
         open(&draft, OpenOptions::new().write(true).create(true).truncate(true))?.write_all(bytes)?;
         fs::rename(&draft, path)
@@ -44,8 +42,17 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     }
 }
 
-/// Removes a file; true if it was there.
+/// Beside a file and hidden, so that no list of the folder shows it. There is one for each file, which nobody writes but who
+/// holds the lock of the device or was called for the attachment: so what a process leaves that is killed, the next one
+/// writes over or removes.
+fn draft_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.new"))
+}
+
+/// Removes a file and its draft; true if it was there.
 pub(super) fn remove(path: &Path) -> Result<bool, StateError> {
+    fs::remove_file(draft_of(path)).ok();
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if absent(&error) => Ok(false),

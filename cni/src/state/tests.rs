@@ -56,6 +56,22 @@ fn a_record_is_a_readable_file_for_root_alone() {
 }
 
 #[test]
+fn what_is_left_of_a_write_that_was_killed_goes_with_the_file() {
+    let (folder, state) = state();
+    let records = state.records::<Before>("sriov");
+    let path = folder.path().join("run/railweave/cni/sriov");
+    std::fs::create_dir_all(&path).unwrap();
+    let draft = path.join(".0000:86:00.2.new");
+    std::fs::write(&draft, r#"{"owner": {"network": "rail0", "container": "much longer than"#).unwrap();
+    records.write(&record("0000:86:00.2", "a")).unwrap();
+    assert!(!draft.exists());
+    assert_eq!(records.of_device("0000:86:00.2").unwrap(), Some(record("0000:86:00.2", "a")));
+    std::fs::write(&draft, "{").unwrap();
+    records.remove("0000:86:00.2").unwrap();
+    assert_eq!(std::fs::read_dir(path).unwrap().count(), 0);
+}
+
+#[test]
 fn a_record_is_found_by_its_device_and_by_its_attachment() {
     let (_folder, state) = state();
     let records = state.records::<Before>("sriov");
