@@ -28,6 +28,9 @@ pub struct Interface {
     pub mtu: Option<u32>,
     /// Turned on; none if that is not known.
     pub up: Option<bool>,
+    /// Packets that wait to be sent; none if that is not known.
+    #[serde(default)]
+    pub queue_length: Option<u32>,
 }
 
 /// Where an interface is.
@@ -49,6 +52,7 @@ impl From<&Link> for Interface {
             address: HardwareAddress(link.address.clone()),
             mtu: Some(link.mtu),
             up: Some(link.up),
+            queue_length: Some(link.queue_length),
         }
     }
 }
@@ -177,7 +181,7 @@ impl Interface {
         }
     }
 
-    /// Brings back what the interface itself has, at home: hardware address, MTU, other names, whether it is on.
+    /// Brings back what the interface itself has, at home: hardware address, MTU, queue, other names, whether it is on.
     pub fn restore(&self, kernel: &mut dyn Kernel, function: &Function, left: &mut Left) {
         let link = match function.link(kernel) {
             Ok(Some(link)) => link,
@@ -186,10 +190,13 @@ impl Interface {
         };
         let (at, index) = (Place::HOST, link.index);
         if !self.address.0.is_empty() {
-            left.note(take_address(kernel, function, at, &link, &self.address));
+            left.note(take_address(kernel, function, at, &link, &self.address, false));
         }
         if let Some(mtu) = self.mtu.filter(|mtu| *mtu != link.mtu) {
             left.note(kernel.make(Change::Mtu { at, link: index, mtu }));
+        }
+        if let Some(length) = self.queue_length.filter(|length| *length != link.queue_length) {
+            left.note(kernel.make(Change::QueueLength { at, link: index, length }));
         }
         let missing = self.other_names.iter().filter(|name| !link.other_names.contains(*name));
         for name in missing {
@@ -219,13 +226,14 @@ pub fn await_home(kernel: &mut dyn Kernel, function: PciAddress) -> Result<Optio
 }
 
 /// Has an interface use a hardware address. A driver that lets only trusted functions change theirs is asked through the
-/// port to trust it for that moment.
+/// port to trust it for that moment, unless it does: by its own word, or where the port cannot say, by `is_trusted`.
 pub fn take_address(
     kernel: &mut dyn Kernel,
     function: &Function,
     at: Place,
     link: &Link,
     address: &HardwareAddress,
+    is_trusted: bool,
 ) -> Result<(), KernelError> {
     let change = || Change::HardwareAddress { at, link: link.index, address: address.0.clone() };
     let mut last = Ok(());
@@ -235,7 +243,7 @@ pub fn take_address(
             return Ok(());
         }
         last = match kernel.make(change()) {
-            Err(error) if is_a_matter_of_trust(&error) => trusted(kernel, function, change()),
+            Err(error) if is_a_matter_of_trust(&error) => trusted(kernel, function, change(), is_trusted),
             made => made,
         };
         match &last {
@@ -251,8 +259,13 @@ fn is_a_matter_of_trust(error: &KernelError) -> bool {
     matches!(error.errno(), Some(libc::EADDRNOTAVAIL | libc::EPERM | libc::EACCES))
 }
 
-fn trusted(kernel: &mut dyn Kernel, function: &Function, change: Change) -> Result<(), KernelError> {
-    if function.seen(kernel)?.is_some_and(|seen| seen.trust == Some(true)) {
+fn trusted(
+    kernel: &mut dyn Kernel,
+    function: &Function,
+    change: Change,
+    is_trusted: bool,
+) -> Result<(), KernelError> {
+    if function.seen(kernel)?.map_or(is_trusted, |seen| seen.trust == Some(true)) {
         // It is something else, and may pass.
         return kernel.make(change);
     }

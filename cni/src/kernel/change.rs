@@ -72,6 +72,15 @@ pub enum Change {
         /// Bytes.
         mtu: u32,
     },
+    /// How many packets may wait to be sent.
+    QueueLength {
+        /// Where it is.
+        at: Place,
+        /// Which.
+        link: u32,
+        /// Packets.
+        length: u32,
+    },
     /// The hardware address that an interface itself uses.
     HardwareAddress {
         /// Where it is.

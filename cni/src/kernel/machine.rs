@@ -140,6 +140,7 @@ impl Kernel for Machine {
             Change::DropName { at, link, name } => self.route(at)?.remove_other_name(link, &name)?,
             Change::Up { at, link, up } => self.route(at)?.set_up(link, up)?,
             Change::Mtu { at, link, mtu } => self.route(at)?.set_mtu(link, mtu)?,
+            Change::QueueLength { at, link, length } => self.route(at)?.set_queue_length(link, length)?,
             Change::HardwareAddress { at, link, address } => {
                 self.route(at)?.set_hardware_address(link, &address)?;
             }

@@ -30,12 +30,18 @@ pub(crate) struct Recorder {
     pub(crate) mode: Mode,
     /// A function whose address its port decided cannot take another unless it is trusted.
     pub(crate) strict: bool,
+    /// Ports have more functions than they can tell of.
+    pub(crate) mute: bool,
     /// Taken numbers of `uverbs` besides those of devices.
     pub(crate) other_verbs: BTreeSet<u32>,
     /// What was done, in order, with what was refused.
     pub(crate) made: Vec<Change>,
     /// Error numbers by the position of the change that gets them.
     pub(crate) refused: BTreeMap<usize, i32>,
+    /// Error numbers by the kind of change that always gets them.
+    pub(crate) never: BTreeMap<&'static str, i32>,
+    /// After the change at this position, a folder stands where this file is to be written.
+    pub(crate) full: Option<(usize, PathBuf)>,
     /// From this position on nothing is done any more, as if the process had been killed.
     pub(crate) killed_at: Option<usize>,
     pub(crate) waited: Duration,
@@ -115,6 +121,9 @@ impl Kernel for Recorder {
 
     fn virtual_functions(&mut self, port: u32) -> Result<Vec<VirtualFunction>, KernelError> {
         self.alive()?;
+        if self.mute {
+            return Err(refusal(libc::EMSGSIZE));
+        }
         self.ports.get(&port).cloned().ok_or_else(|| refusal(libc::ENODEV))
     }
 
@@ -135,7 +144,13 @@ impl Kernel for Recorder {
     fn make(&mut self, change: Change) -> Result<(), KernelError> {
         self.alive()?;
         self.made.push(change.clone());
+        if let Some((_, file)) = self.full.as_ref().filter(|(position, _)| *position + 1 == self.made.len()) {
+            std::fs::create_dir_all(self.folder.path().join(file)).unwrap();
+        }
         if let Some(errno) = self.refused.get(&(self.made.len() - 1)) {
+            return Err(refusal(*errno));
+        }
+        if let Some(errno) = self.never.get(&*Self::name_of(&change)) {
             return Err(refusal(*errno));
         }
         let is_seen = !matches!(
@@ -144,6 +159,7 @@ impl Kernel for Recorder {
                 | Change::AddName { .. }
                 | Change::DropName { .. }
                 | Change::Up { .. }
+                | Change::QueueLength { .. }
                 | Change::HardwareAddress { .. }
                 | Change::Sysctl { .. }
         );

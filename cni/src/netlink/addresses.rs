@@ -56,7 +56,10 @@ impl Socket {
     /// Takes an address from an interface; true if it had it.
     pub fn delete_address(&mut self, link: u32, address: IpNet) -> Result<bool, NetlinkError> {
         let doing = format_args!("delete address {address} from link {link}");
-        unless_absent(self.act(change(RTM_DELADDR, 0, link, address), doing))
+        match self.act(change(RTM_DELADDR, 0, link, address), doing) {
+            Err(error) if error.errno() == Some(libc::EADDRNOTAVAIL) => Ok(false),
+            deleted => unless_absent(deleted),
+        }
     }
 }
 

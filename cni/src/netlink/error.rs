@@ -69,10 +69,11 @@ impl NetlinkError {
         }
     }
 
-    /// The object is not there: `ENODEV`, `ENOENT`, `ESRCH`, and `EADDRNOTAVAIL` of an address.
+    /// The object is not there: `ENODEV`, `ENOENT`, `ESRCH`. Not `EADDRNOTAVAIL`, which drivers say of a hardware address
+    /// that a function may not take.
     #[must_use]
     pub fn is_absent(&self) -> bool {
-        matches!(self.errno(), Some(libc::ENODEV | libc::ENOENT | libc::ESRCH | libc::EADDRNOTAVAIL))
+        matches!(self.errno(), Some(libc::ENODEV | libc::ENOENT | libc::ESRCH))
     }
 
     /// The kernel has no such family (`EPROTONOSUPPORT`), or it or a driver does not know how (`EOPNOTSUPP`).

@@ -138,7 +138,12 @@ fn sets_up_an_interface_in_a_pod() {
     let (mut machine, pod, pod_file) = host_and_pod();
     let link = named(&mut machine, Place::HOST, "rail0").index;
     machine.make(to_pod(pod, link, "net1")).unwrap();
-    let link = named(&mut machine, pod, "net1").index;
+    let whole = named(&mut machine, pod, "net1");
+    let link = whole.index;
+    // As in a sandbox that began without IPv6.
+    machine
+        .make(Change::Sysctl { at: pod, values: vec![("ipv6/conf/net1/disable_ipv6".to_owned(), "1")] })
+        .unwrap();
     let values = vec![("ipv4/conf/net1/arp_notify".to_owned(), "1"), ("ipv4/conf/net1/none".to_owned(), "1")];
     machine.make(Change::Sysctl { at: pod, values }).unwrap();
     machine.make(Change::HardwareAddress { at: pod, link, address: vec![2, 0, 0, 0, 0, 0x2a] }).unwrap();
@@ -153,12 +158,12 @@ fn sets_up_an_interface_in_a_pod() {
         ips: vec![ip_of("172.16.1.2/24", "172.16.1.254"), ip_of("fd00::2/64", "fd00::fffe")],
         routes: vec![
             Route::via("10.0.0.0/8".parse().unwrap(), None),
-            Route::via("fd01::/64".parse().unwrap(), None),
+            Route { mtu: Some(1400), advmss: Some(1340), ..Route::via("fd01::/64".parse().unwrap(), None) },
             Route::via("10.9.0.0/16".parse().unwrap(), Some("192.168.9.9".parse().unwrap())),
         ],
         ..Answer::default()
     };
-    set_addresses(&mut machine, pod, link, &answer).unwrap();
+    set_addresses(&mut machine, pod, &whole, &answer).unwrap();
 
     let shown = ip_in(&pod_file, "address show dev net1");
     for part in ["mtu 4200", "02:00:00:00:00:2a", "inet 172.16.1.2/24", "inet6 fd00::2/64", "UP"] {
@@ -172,6 +177,7 @@ fn sets_up_an_interface_in_a_pod() {
     ] {
         assert!(routes.contains(part), "{part}: {routes}");
     }
+    assert!(routes.contains("mtu 1400") && routes.contains("advmss 1340"), "{routes}");
     let seen = machine.addresses(pod).unwrap();
     assert!(seen.iter().any(|seen| seen.address == answer.ips[0].address && seen.link == link));
 }

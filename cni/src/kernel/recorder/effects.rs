@@ -30,6 +30,7 @@ impl Recorder {
             }
             Change::Up { at, link, up } => self.link_mut(at, link)?.up = up,
             Change::Mtu { at, link, mtu } => self.link_mut(at, link)?.mtu = mtu,
+            Change::QueueLength { at, link, length } => self.link_mut(at, link)?.queue_length = length,
             Change::HardwareAddress { at, link, address } => {
                 self.refuse_decided_address(at, link)?;
                 self.link_mut(at, link)?.address = address;

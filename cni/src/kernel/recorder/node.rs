@@ -41,9 +41,12 @@ impl Recorder {
             drivers: BTreeMap::new(),
             mode: Mode::Exclusive,
             strict: false,
+            mute: false,
             other_verbs: BTreeSet::new(),
             made: Vec::new(),
             refused: BTreeMap::new(),
+            never: BTreeMap::new(),
+            full: None,
             killed_at: None,
             waited: Duration::ZERO,
             next_link: 100,
@@ -220,10 +223,10 @@ fn place_of(function: &str) -> Option<(u32, u32)> {
 }
 
 fn describe(link: &Link) -> String {
-    let Link { name, other_names, up, mtu, address, .. } = link;
+    let Link { name, other_names, up, mtu, address, queue_length, .. } = link;
     let mut other_names = other_names.clone();
     other_names.sort();
-    format!("{name} {other_names:?} up={up} {mtu} {address:02x?}")
+    format!("{name} {other_names:?} up={up} {mtu} {queue_length} {address:02x?}")
 }
 
 /// What tests do to the node.

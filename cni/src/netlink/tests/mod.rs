@@ -140,5 +140,9 @@ fn errors_say_what_was_tried_and_what_the_kernel_said() {
         "failed to set the MTU of link 12 to 99999: No such device (os error 19)"
     );
     assert!(refused(libc::ENODEV, None).is_absent() && !refused(libc::EINVAL, None).is_absent());
+    assert!(
+        !refused(libc::EADDRNOTAVAIL, None).is_absent(),
+        "a driver says so of a foreign hardware address"
+    );
     assert!(refused(libc::EEXIST, None).is_present());
 }

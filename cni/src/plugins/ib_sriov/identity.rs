@@ -25,10 +25,11 @@ pub(super) fn give(kernel: &mut dyn Kernel, function: &Function, guid: Guid) -> 
 
 fn tell(kernel: &mut dyn Kernel, function: &Function, node: Guid, of_port: Guid) -> Result<(), KernelError> {
     let Some(port) = &function.port else { return Ok(()) };
-    for setting in [VfSetting::NodeGuid(node.0), VfSetting::PortGuid(of_port.0)] {
-        kernel.make(Change::Function { port: port.ifindex, number: function.number, setting })?;
-    }
-    Ok(())
+    // One that is refused does not keep the other from being tried.
+    let told = [VfSetting::NodeGuid(node.0), VfSetting::PortGuid(of_port.0)].map(|setting| {
+        kernel.make(Change::Function { port: port.ifindex, number: function.number, setting })
+    });
+    told.into_iter().collect()
 }
 
 /// A driver reads the identifier when it takes a function. One of user space does so when the guest starts.

@@ -110,7 +110,8 @@ impl<'a> Plan<'a> {
         })?;
         prepare(kernel, at, name);
         if let Some(mac) = &self.config.settings.mac {
-            take_address(kernel, &self.function, at, &moved, mac)?;
+            let is_trusted = self.config.settings.trust == Some(true);
+            take_address(kernel, &self.function, at, &moved, mac, is_trusted)?;
         }
         if let Some(mtu) = self.config.mtu.filter(|mtu| *mtu != moved.mtu) {
             kernel.make(Change::Mtu { at, link: moved.index, mtu })?;

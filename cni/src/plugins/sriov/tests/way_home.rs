@@ -47,7 +47,7 @@ fn what_the_pod_itself_changed_is_brought_back() {
     let link = node.link_of(VF);
     link.name = "rail0".into();
     link.other_names = vec!["eno3np2v0".into(), "mine".into()];
-    (link.mtu, link.address) = (9000, vec![2, 0, 0, 0, 0, 0xff]);
+    (link.mtu, link.address, link.queue_length) = (9000, vec![2, 0, 0, 0, 0, 0xff], 77);
     detach(&mut node, &del_a(&json!({}))).unwrap();
     assert_eq!(node.snapshot(), before);
 }
@@ -82,6 +82,35 @@ fn a_function_that_vanished_holds_no_pod() {
     node.remove_function(VF);
     detach(&mut node, &del_a(&everything())).unwrap();
     assert_eq!(kept(&node), Vec::<String>::new());
+}
+
+#[test]
+fn a_record_that_cannot_be_read_holds_no_pod_and_keeps_the_function_from_others() {
+    let mut node = Recorder::new();
+    attach(&mut node, &add_a(&everything())).unwrap();
+    std::fs::write(node.root().join("run/railweave/cni/sriov").join(VF), "{").unwrap();
+    detach(&mut node, &del_a(&everything())).unwrap();
+    assert_eq!(kept(&node), [format!("run/railweave/cni/sriov/{VF}"), format!("var/lib/cni/sriov/pci/{VF}")]);
+    let error = attach(&mut node, &call_as("ADD", "b", POD_B, &json!({}))).unwrap_err();
+    assert_eq!(error.code, CniError::IO);
+}
+
+/// As drivers say that let no function change what its port decided.
+#[test]
+fn a_function_that_keeps_the_address_of_its_pod_is_given_to_nobody_until_it_lets_go() {
+    let mut node = Recorder::new();
+    let before = node.snapshot();
+    attach(&mut node, &add_a(&json!({"mac": "02:00:00:00:00:2a"}))).unwrap();
+    node.never = [("HardwareAddress", libc::EADDRNOTAVAIL)].into();
+    detach(&mut node, &del_a(&json!({}))).unwrap();
+    assert_eq!(node.link_of(VF).name, "eno3np2v0");
+    let add_b = call_as("ADD", "b", POD_B, &json!({}));
+    assert_eq!(attach(&mut node, &add_b).unwrap_err().code, CniError::TRY_AGAIN);
+    node.never.clear();
+    attach(&mut node, &add_b).unwrap();
+    assert_eq!(node.link_of(VF).address, [2, 0, 0, 0, 0, 0x10]);
+    detach(&mut node, &call_as("DEL", "b", POD_B, &json!({}))).unwrap();
+    assert_eq!(node.snapshot(), before);
 }
 
 #[test]

@@ -88,6 +88,24 @@ fn a_function_whose_port_decided_its_address_is_trusted_for_the_moment_of_a_chan
     assert_eq!(node.snapshot(), before);
 }
 
+/// A port with so many functions that it cannot say; and a driver that is busy for a moment.
+#[test]
+fn a_function_that_the_network_trusts_stays_trusted() {
+    let mut node = Recorder::new();
+    node.mute = true;
+    let keys = json!({"mac": "02:00:00:00:00:2a", "trust": "on"});
+    let position =
+        |node: &Recorder| node.made.iter().position(|it| Recorder::name_of(it) == "HardwareAddress");
+    attach(&mut node, &add_a(&keys)).unwrap();
+    let step = position(&node).unwrap();
+    let mut node = Recorder::new();
+    node.mute = true;
+    node.refused.insert(step, libc::EPERM);
+    attach(&mut node, &add_a(&keys)).unwrap();
+    assert_eq!(node.link_of(VF).address, [2, 0, 0, 0, 0, 0x2a]);
+    assert_eq!(node.function_of(VF).unwrap().trust, Some(true));
+}
+
 #[test]
 fn a_function_of_user_space_is_set_and_stays_where_it_is() {
     let mut node = Recorder::new();
