@@ -4,6 +4,8 @@
 //! lets it go first, and then takes back what is still there, for all pods of the node at once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::slice::from_ref;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -88,7 +90,8 @@ impl Agent {
         Ok(())
     }
 
-    /// Answers a plugin that could not set up a sandbox with the addresses it was given.
+    /// Answers a plugin that could not set up a sandbox with the addresses it was given, or with some of them: of a
+    /// sandbox that is torn down only later, other interfaces may be in use.
     pub(super) async fn detach_all(&self, args: &BatchDeleteArgs) -> Result<Batch, String> {
         if args.is_release_conflict_ips && !self.options.releases_conflicts {
             return Ok(Batch::SwitchedOff);
@@ -114,10 +117,13 @@ impl Agent {
         let Some(status) = endpoint.status.as_mut().filter(|status| *status.current.uid == *pod.uid) else {
             return Ok(Batch::Done);
         };
-        let held = held(&std::mem::take(&mut status.current.ips));
+        let held = given_back(&mut status.current.ips, &args.ips);
+        if held.is_empty() {
+            return Ok(Batch::Done);
+        }
         // First nobody says any more that the pod has them, then others may have them.
         let replaced = endpoints.replace(holder.endpoint(), &PostParams::default(), &endpoint).await;
-        replaced.map_err(|error| failed("empty the endpoint", &error))?;
+        replaced.map_err(|error| failed("write the endpoint", &error))?;
         if args.is_release_conflict_ips {
             warn!(
                 namespace,
@@ -201,6 +207,19 @@ fn ended(pod: Option<(&str, bool)>, sandbox: &str) -> Option<Arc<str>> {
     }
 }
 
+/// What an endpoint loses, and which addresses with it: everything unless some are named. An interface that loses one of two
+/// addresses is planned again; the other is recorded for it, and so it gets that again.
+fn given_back(details: &mut Vec<AllocationDetail>, named: &[IpAddr]) -> Vec<Held> {
+    let is_named =
+        |held: &Held| named.is_empty() || named.iter().any(|named| held.address == (*named).into());
+    let told = std::mem::take(details);
+    let (lost, kept) = told.into_iter().partition(|detail| held(from_ref(detail)).iter().any(is_named));
+    *details = kept;
+    let mut lost: Vec<Held> = held(&lost);
+    lost.retain(is_named);
+    lost
+}
+
 /// The addresses that an endpoint tells.
 fn held(details: &[AllocationDetail]) -> Vec<Held> {
     let pairs = details
@@ -247,6 +266,28 @@ mod tests {
             Held { pool: "six".into(), address: address("fd00::2") },
         ];
         assert_eq!(held(&[detail, AllocationDetail::default()]), expected);
+    }
+
+    #[test]
+    fn an_endpoint_loses_the_interfaces_of_addresses_in_conflict_and_no_others() {
+        let detail = |interface: &str, four: &str, six: &str| AllocationDetail {
+            interface: interface.into(),
+            ipv4: Some(four.into()),
+            ipv4_pool: Some("four".into()),
+            ipv6: Some(six.into()),
+            ipv6_pool: Some("six".into()),
+            ..AllocationDetail::default()
+        };
+        let told = [detail("net1", "10.1.0.2/16", "fd00::2/64"), detail("net2", "10.2.0.2/16", "fd01::2/64")];
+        let four = Held { pool: "four".into(), address: "10.2.0.2".parse().unwrap() };
+        let mut details = told.to_vec();
+        assert_eq!(given_back(&mut details, &["10.2.0.2".parse().unwrap()]), [four]);
+        assert_eq!(details, told[..1], "net1 is up with its addresses");
+        let mut details = told.to_vec();
+        assert_eq!(given_back(&mut details, &["10.9.0.2".parse().unwrap()]), []);
+        assert_eq!(details, told);
+        assert_eq!(given_back(&mut details, &[]), held(&told));
+        assert_eq!(details, []);
     }
 
     #[tokio::test(start_paused = true)]

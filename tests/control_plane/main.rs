@@ -36,6 +36,7 @@ mod namespaces;
 mod networks;
 mod node_agent;
 mod objects;
+mod plugin;
 mod races;
 mod registration;
 mod reinvocation;
@@ -127,6 +128,8 @@ fn trials() -> Vec<Trial> {
         agent::survives_being_killed,
         storm::of_pods_while_leader_and_agents_are_killed,
         agent::gives_back_what_could_not_be_attached,
+        plugin::attaches_checks_and_detaches,
+        plugin::gives_back_the_address_in_conflict_and_no_other,
         audit::mends_what_two_reads_prove,
         audit::a_record_alone_holds_the_address_while_its_node_is_away,
         races::of_pools_shrunk_disabled_and_deleted_in_use,

@@ -99,7 +99,11 @@ impl NodeAgent {
 
     /// What a plugin calls.
     pub(crate) fn client(&self) -> Client {
-        Client::new(self.folder.path().join("agent.sock"), Duration::from_secs(100))
+        Client::new(self.socket(), Duration::from_secs(100))
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("agent.sock")
     }
 
     /// The value of the series that begins so.

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 /// Body of a request for the addresses of a pod (CNI ADD of one interface).
@@ -128,7 +130,7 @@ pub struct DeleteArgs {
     pub pod_uid: String,
 }
 
-/// Body of a release of all addresses of a pod that could not be attached.
+/// Body of a release of addresses of a pod that could not be attached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchDeleteArgs {
@@ -148,6 +150,9 @@ pub struct BatchDeleteArgs {
     /// Whether an address was found in use by somebody else.
     #[serde(rename = "isReleaseConflictIPs", default, skip_serializing_if = "is_false")]
     pub is_release_conflict_ips: bool,
+    /// Which addresses; none means all of the pod, as Spiderpool's plugin asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ips: Vec<IpAddr>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

@@ -132,7 +132,11 @@ fn releases_have_the_names_of_the_api() {
     });
     let parsed: BatchDeleteArgs = from_value(batch.clone()).unwrap();
     assert!(parsed.is_release_conflict_ips);
+    assert_eq!(parsed.ips, [] as [std::net::IpAddr; 0], "Spiderpool's plugin names none");
     assert_eq!(to_value(parsed).unwrap(), batch);
+    let mut some = batch;
+    some["ips"] = json!(["172.16.1.2", "fd00:1::2"]);
+    assert_eq!(to_value(from_value::<BatchDeleteArgs>(some.clone()).unwrap()).unwrap(), some);
 }
 
 #[test]

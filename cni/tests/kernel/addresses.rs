@@ -68,11 +68,12 @@ pub(crate) fn that_are_in_use_are_given_back() {
                  the address to excludeIPs of the pool"
             )
         );
-        assert_eq!(error.details, "the pod's addresses are released, the next attempt gets others");
+        assert_eq!(error.details, "what is in use elsewhere is released, the next attempt gets another");
         assert_eq!(released.len(), 1);
         assert_eq!(released[0].what, "DELETE /v1/ipam/ips");
         let body = &released[0].body;
         assert_eq!(body["isReleaseConflictIPs"], true, "{body}");
+        assert_eq!(body["ips"], json!([of]), "other addresses of the pod stay its own");
         assert_eq!(
             (&body["podName"], &body["podNamespace"], &body["podUID"]),
             (&json!("job-0"), &json!("ai"), &json!("6f1d"))
@@ -89,7 +90,7 @@ pub(crate) fn that_are_in_use_stay_where_the_agent_says_so() {
             "the pod keeps its addresses: their release is switched off at the agent (SPIDERPOOL_ENABLED_RELEASE_CONFLICT_IPS)",
         ),
         (522, "the pod keeps its addresses, it has them by its name"),
-        (500, "the pod's addresses are not released: so it is"),
+        (500, "it is not released: so it is"),
     ] {
         let attempt = add(&rail, vec![address("172.16.1.2/27", "")], status);
         let error = attempt.added.unwrap_err();
@@ -109,8 +110,32 @@ pub(crate) fn whose_gateway_is_dead_are_refused() {
         "net1 of pod ai/job-0: gateway 172.16.1.30 of pool gpu1-pool does not answer 172.16.1.2; see whether the port's switch \
          carries its VLAN, and whether spec.gateway of the pool is right"
     );
-    assert_eq!(released[0].what, "DELETE /v1/ipam/ips");
+    assert_eq!(error.details, "the pod keeps its addresses, the next attempt looks again");
+    assert_eq!(released, []);
     assert!(took < Duration::from_millis(400), "{took:?}");
+}
+
+/// Of IPv6, and of both: each that is silent is named.
+pub(crate) fn whose_gateways_are_dead_in_any_family_are_refused() {
+    let rail = Rail::new();
+    let text = |gateway: &str, of: &str| {
+        format!(
+            "gateway {gateway} of pool gpu1-pool does not answer {of}; see whether the port's switch carries its VLAN, and \
+             whether spec.gateway of the pool is right"
+        )
+    };
+    let (four, six) = (text("172.16.1.30", "172.16.1.2"), text("fd00:1::fe", "fd00:1::2"));
+    for (four_by, told) in [("172.16.1.1", six.clone()), ("172.16.1.30", format!("{four}; {six}"))] {
+        let ips = vec![address("172.16.1.2/27", four_by), address("fd00:1::2/64", "fd00:1::fe")];
+        let Attempt { added, took, released } = add(&rail, ips, 200);
+        let error = added.unwrap_err();
+        assert_eq!(
+            (error.code, error.msg),
+            (CniError::GATEWAY_UNREACHABLE, format!("net1 of pod ai/job-0: {told}"))
+        );
+        assert_eq!(released, []);
+        assert!(took < Duration::from_millis(400), "{took:?}");
+    }
 }
 
 /// The first two questions are lost, as on a switch port that has just come up.

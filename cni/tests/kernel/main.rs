@@ -65,6 +65,10 @@ fn main() {
         ),
         trial("addresses::whose_gateway_is_dead_are_refused", addresses::whose_gateway_is_dead_are_refused),
         trial(
+            "addresses::whose_gateways_are_dead_in_any_family_are_refused",
+            addresses::whose_gateways_are_dead_in_any_family_are_refused,
+        ),
+        trial(
             "addresses::of_a_gateway_that_answers_late_are_handed_out",
             addresses::of_a_gateway_that_answers_late_are_handed_out,
         ),

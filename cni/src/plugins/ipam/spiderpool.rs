@@ -39,7 +39,8 @@ pub(super) fn add_and_announce(call: &Call) -> Result<Answer, CniError> {
     Ok(answer)
 }
 
-/// Looks whether the addresses can be used; if not, they are given back, so that the next attempt gets others.
+/// Looks whether the addresses can be used. Those that somebody else uses are given back, so that the next attempt gets
+/// others.
 fn refuse_troubles(call: &Call, config: &Config, wanted: &[Wanted]) -> Result<(), CniError> {
     if wanted.is_empty() {
         return Ok(());
@@ -60,7 +61,7 @@ fn refuse_troubles(call: &Call, config: &Config, wanted: &[Wanted]) -> Result<()
         return Ok(());
     }
     let mut error = trouble::told(call, &troubles);
-    error.details = trouble::released(call, &config.ipam.socket);
+    error.details = trouble::released(call, &config.ipam.socket, &troubles);
     Err(error)
 }
 

@@ -1,5 +1,6 @@
 //! An address that cannot be used: what people are told, and its way back to the agent.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -39,8 +40,18 @@ fn one(trouble: &Trouble) -> String {
     }
 }
 
-/// Gives back all addresses of the pod, as Spiderpool's plugin does: the agent has no smaller release. Returns what became of it.
-pub(super) fn released(call: &Call, socket: &Path) -> String {
+/// Gives back the addresses that somebody else uses, and no others: those of interfaces that are attached already are in use
+/// by the pod until its sandbox is gone, and a gateway that is silent says nothing against an address. Returns what became
+/// of it.
+pub(super) fn released(call: &Call, socket: &Path, troubles: &[Trouble]) -> String {
+    let in_conflict = troubles.iter().filter_map(|trouble| match trouble {
+        Trouble::Conflict { address, .. } => Some(*address),
+        Trouble::Unreachable { .. } => None,
+    });
+    let ips: Vec<IpAddr> = in_conflict.collect();
+    if ips.is_empty() {
+        return "the pod keeps its addresses, the next attempt looks again".to_owned();
+    }
     let args = BatchDeleteArgs {
         container_id: call.container_id.clone(),
         net_namespace: call.netns.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
@@ -48,9 +59,10 @@ pub(super) fn released(call: &Call, socket: &Path) -> String {
         pod_name: call.args.pod_name().to_owned(),
         pod_uid: call.args.pod_uid().to_owned(),
         is_release_conflict_ips: true,
+        ips,
     };
     match Client::new(socket, RELEASE_WITHIN).delete_batch(&args) {
-        Ok(()) => "the pod's addresses are released, the next attempt gets others".to_owned(),
+        Ok(()) => "what is in use elsewhere is released, the next attempt gets another".to_owned(),
         Err(error) => match error.status() {
             Some(RELEASE_SWITCHED_OFF) => {
                 "the pod keeps its addresses: their release is switched off at the agent \
@@ -58,7 +70,7 @@ pub(super) fn released(call: &Call, socket: &Path) -> String {
                     .to_owned()
             }
             Some(RELEASE_OF_STATEFUL) => "the pod keeps its addresses, it has them by its name".to_owned(),
-            _ => format!("the pod's addresses are not released: {}", CniError::of(0, &error)),
+            _ => format!("it is not released: {}", CniError::of(0, &error)),
         },
     }
 }
