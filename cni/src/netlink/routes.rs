@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use super::addresses::{address, family, octets, unless_absent};
 use super::codec::{Attributes, Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE, u16_at, u32_at};
-use super::{NetlinkError, Socket};
+use super::{NetlinkError, RouteMetrics, Socket};
 
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
@@ -16,6 +16,7 @@ const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
+const RTA_METRICS: u16 = 8;
 const RTA_MULTIPATH: u16 = 9;
 /// Length of `struct rtnexthop`.
 const NEXT_HOP: usize = 8;
@@ -48,6 +49,10 @@ pub struct Route {
     pub protocol: u8,
     /// The gateway answers on the link, though no route leads to it.
     pub on_link: bool,
+    /// How far the destination is (`RT_SCOPE_*`); none is what fits the gateway. IPv6 knows none.
+    pub scope: Option<u8>,
+    /// What packets may be like on the way.
+    pub metrics: RouteMetrics,
 }
 
 impl Route {
@@ -63,6 +68,16 @@ impl Route {
             metric: None,
             protocol: 4,
             on_link: false,
+            scope: None,
+            metrics: RouteMetrics::default(),
+        }
+    }
+
+    fn usual_scope(&self) -> u8 {
+        if self.gateway.is_none() && self.destination.addr().is_ipv4() {
+            RT_SCOPE_LINK
+        } else {
+            RT_SCOPE_UNIVERSE
         }
     }
 }
@@ -142,9 +157,8 @@ pub(super) fn append_route(route: &Route) -> Message {
 }
 
 fn change(kind: u16, flags: u16, route: &Route) -> Message {
-    let Route { destination, gateway, link, table, source, metric, protocol, on_link } = *route;
-    let scope =
-        if gateway.is_none() && destination.addr().is_ipv4() { RT_SCOPE_LINK } else { RT_SCOPE_UNIVERSE };
+    let Route { destination, gateway, link, table, source, metric, protocol, on_link, scope, metrics } =
+        *route;
     let hop_flags = if on_link { RTNH_F_ONLINK } else { 0 };
     let fixed = [
         family(destination.addr()),
@@ -153,7 +167,7 @@ fn change(kind: u16, flags: u16, route: &Route) -> Message {
         0, // type of service
         0, // the table is in its attribute, which has room for all of them
         protocol,
-        scope,
+        scope.unwrap_or_else(|| route.usual_scope()),
         RTN_UNICAST,
     ];
     let mut message = Message::act(kind, flags).raw(&fixed).raw(&hop_flags.to_ne_bytes());
@@ -170,7 +184,7 @@ fn change(kind: u16, flags: u16, route: &Route) -> Message {
             message = message.u32(attribute, number);
         }
     }
-    message
+    metrics.add_to(message, RTA_METRICS)
 }
 
 /// The routes in an answer: one for each next hop.
@@ -182,11 +196,14 @@ pub(super) fn read(body: &[u8]) -> Vec<Route> {
     let several = Attributes::after(HEADER, body).find(|(number, _)| *number == RTA_MULTIPATH);
     let hops =
         several.filter(|_| route.destination.addr().is_ipv6()).map(|(_, hops)| hops).unwrap_or_default();
-    NextHops(hops).map(|(link, gateway)| Route { link: Some(link), gateway, ..route }).collect()
+    // What else is told is told of the first alone (`rt6_fill_node()`).
+    let metrics = std::iter::once(route.metrics).chain(std::iter::repeat(RouteMetrics::default()));
+    let hops = NextHops(hops).zip(metrics);
+    hops.map(|((link, gateway), metrics)| Route { link: Some(link), gateway, metrics, ..route }).collect()
 }
 
 fn read_route(body: &[u8]) -> Option<Route> {
-    let [family, prefix, _, _, table, protocol, _, kind] = *body.get(..8)?.first_chunk()?;
+    let [family, prefix, _, _, table, protocol, scope, kind] = *body.get(..8)?.first_chunk()?;
     let flags = u32_at(body, 8)?;
     if kind != RTN_UNICAST || flags & RTM_F_CLONED != 0 {
         return None;
@@ -206,9 +223,11 @@ fn read_route(body: &[u8]) -> Option<Route> {
             RTA_PRIORITY => route.metric = u32_at(payload, 0),
             RTA_PREFSRC => route.source = address(payload),
             RTA_TABLE => route.table = u32_at(payload, 0)?,
+            RTA_METRICS => route.metrics = RouteMetrics::read(payload),
             _ => {}
         }
     }
+    route.scope = Some(scope).filter(|scope| *scope != route.usual_scope());
     Some(route)
 }
 

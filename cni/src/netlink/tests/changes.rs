@@ -160,6 +160,11 @@ fn routes_carry_their_table_in_an_attribute() {
         "34000000 1800050c",
         "02000000 00540001 00000000 08000500 ac1001fe 08000400 04000000 08000f00 e8030000",
     );
+    let narrow = Route { metrics: RouteMetrics::of(Some(1450), Some(1410)), scope: Some(200), ..default };
+    let told = "02000000 0054c801 00000000 08000500 ac1001fe 08000400 04000000 08000f00 e8030000 \
+                14000800 08000200 aa050000 08000800 82050000";
+    is(routes::set_route(&narrow), "48000000 18000505", told);
+    assert_eq!(routes::read(&bytes(told)), [narrow], "what is read is set again as it was");
     let on_link = Route { link: Some(4), ..Route::to("172.16.1.0/27".parse().unwrap()) };
     is(
         routes::set_route(&on_link),
@@ -221,7 +226,7 @@ fn the_kernel_is_asked_for_its_way() {
 
 #[test]
 fn next_hops_of_an_ipv6_route_are_routes_of_their_own() {
-    let reply = "0a000000 fe030001 00000000 08000f00 fe000000 08000600 00040000 \
+    let reply = "0a000000 fe030001 00000000 08000f00 fe000000 08000600 00040000 0c000800 08000200 aa050000 \
                  3c000900 1c000000 04000000 14000500 fd000000 00000000 00000000 0000000a \
                  1c000000 05000000 14000500 fd000000 00000000 00000000 0000000b";
     let hops: Vec<_> = routes::read(&bytes(reply))
@@ -231,6 +236,12 @@ fn next_hops_of_an_ipv6_route_are_routes_of_their_own() {
     assert_eq!(
         hops,
         [(Some(4), Some("fd00::a".into()), Some(1024)), (Some(5), Some("fd00::b".into()), Some(1024))]
+    );
+    let metrics: Vec<_> = routes::read(&bytes(reply)).iter().map(|route| route.metrics).collect();
+    assert_eq!(
+        metrics,
+        [RouteMetrics::of(Some(1450), None), RouteMetrics::default()],
+        "they are the first one's"
     );
 }
 

@@ -72,6 +72,29 @@ pub(crate) fn one_rail_of_ipv6() {
     comes_back(&lab.host, &lab.pod, "fd16:11::10", "fd10::4");
 }
 
+/// As Cilium says which packets its overlay takes: at the default route alone. Everything that leaves by eth0 keeps to it.
+pub(crate) fn an_overlay_of_shorter_packets() {
+    let lab = node(0, &[4, 6]);
+    lab.pod.ip("route replace default via 169.254.1.1 dev eth0 mtu 1450
+         -6 route replace default via fe80::1:1 dev eth0 mtu 1450");
+    lab.rail(1, &[4, 6]);
+    for _ in 0..2 {
+        lab.add("net1", &plain()).ok();
+        lab.call("CHECK", "net1", &plain()).ok();
+        state::is(&lab, "overlay-1-dual-mtu");
+    }
+    // What gives up the default route and gets it back, too.
+    lab.agent.set("podDefaultRouteNIC", "net1".into());
+    lab.add("net1", &plain()).ok();
+    lab.call("DEL", "net1", &plain()).ok();
+    let main = &state::of(&lab.pod)["routes"]["main"];
+    for line in
+        ["default via 169.254.1.1 dev eth0 mtu 1450 ours", "default6 via fe80::1:1 dev eth0 mtu 1450 ours"]
+    {
+        assert!(main.as_array().unwrap().contains(&line.into()), "{main}");
+    }
+}
+
 /// Rails of IPv4 beside an overlay of IPv6 alone: the node's IPv4 address is reached all the same.
 pub(crate) fn a_rail_of_a_family_that_the_overlay_lacks() {
     let lab = Lab::new();
@@ -98,6 +121,20 @@ pub(crate) fn eight_rails_in_any_order_and_twice() {
         lab.call("CHECK", &format!("net{number}"), &plain()).ok();
     }
     state::is(&lab, "overlay-8");
+}
+
+pub(crate) fn eight_rails_of_ipv6_and_of_both() {
+    for (families, file) in [(&[6][..], "overlay-8-ipv6"), (&[4, 6], "overlay-8-dual")] {
+        let lab = node(8, families);
+        for number in [3, 1, 8, 2, 5, 4, 7, 6] {
+            lab.add(&format!("net{number}"), &plain()).ok();
+        }
+        for number in 1..=8_u8 {
+            lab.call("CHECK", &format!("net{number}"), &plain()).ok();
+            comes_back(&lab.fabric, &lab.pod, &format!("fd16:{}::10", number + 10), "fd99::1");
+        }
+        state::is(&lab, file);
+    }
 }
 
 /// Nothing of one is in the way of another.

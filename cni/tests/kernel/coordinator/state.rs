@@ -62,7 +62,8 @@ fn routes() -> BTreeMap<String, Vec<String>> {
             let everything = if family == "-4" { "default" } else { "default6" };
             let to = if to == "default" { everything } else { to };
             for hop in hops {
-                tables.entry(table.clone()).or_default().push(line(to, &route, &hop));
+                let is_of_ipv4 = family == "-4";
+                tables.entry(table.clone()).or_default().push(line(to, is_of_ipv4, &route, &hop));
             }
         }
     }
@@ -72,7 +73,8 @@ fn routes() -> BTreeMap<String, Vec<String>> {
     tables
 }
 
-fn line(to: &str, route: &Value, hop: &Value) -> String {
+/// What is as usual is left out: the metric 1024 and any scope of IPv6, and of IPv4 the scope that fits the gateway.
+fn line(to: &str, is_of_ipv4: bool, route: &Value, hop: &Value) -> String {
     let mut line = to.to_owned();
     for (word, value) in
         [("via", text(hop, "gateway")), ("dev", text(hop, "dev")), ("src", text(route, "prefsrc"))]
@@ -80,6 +82,22 @@ fn line(to: &str, route: &Value, hop: &Value) -> String {
         if let Some(value) = value {
             line = format!("{line} {word} {value}");
         }
+    }
+    if let Some(metric) = route["metric"].as_u64().filter(|metric| is_of_ipv4 || *metric != 1024) {
+        line = format!("{line} metric {metric}");
+    }
+    // `ip` leaves out the scope of what goes far.
+    let scope = text(route, "scope").unwrap_or("global");
+    if is_of_ipv4 && (scope == "link") != text(hop, "gateway").is_none() {
+        line = format!("{line} scope {scope}");
+    }
+    if hop["flags"].as_array().is_some_and(|flags| flags.contains(&"onlink".into())) {
+        line = format!("{line} onlink");
+    }
+    for metric in ["mtu", "advmss"] {
+        let told =
+            route["metrics"].as_array().into_iter().flatten().find_map(|metrics| metrics[metric].as_u64());
+        line = told.map_or_else(|| line.clone(), |value| format!("{line} {metric} {value}"));
     }
     let protocol = text(route, "protocol").unwrap_or_default();
     if protocol == "84" { format!("{line} ours") } else { line }

@@ -72,6 +72,32 @@ pub(crate) fn rails_beside_it_of_two_families() {
     comes_back(&lab.pod, &lab.host, "fd10::4", "fd17::210");
 }
 
+pub(crate) fn one_rail_beside_it() {
+    let lab = node(1, &[4]);
+    for nic in ["eth0", "net1"] {
+        lab.add(nic, &json!({})).ok();
+    }
+    state::is(&lab, "underlay-2");
+    for address in ["172.100.0.210", "172.16.11.10"] {
+        comes_back(&lab.fabric, &lab.pod, address, "10.99.0.1");
+        comes_back(&lab.host, &lab.pod, address, "10.1.20.4");
+    }
+}
+
+pub(crate) fn eight_rails_beside_it_of_two_families() {
+    let lab = node(8, &[4, 6]);
+    lab.add("eth0", &json!({})).ok();
+    for number in [3, 1, 8, 2, 5, 4, 7, 6] {
+        lab.add(&format!("net{number}"), &json!({})).ok();
+    }
+    for number in 1..=8_u8 {
+        lab.call("CHECK", &format!("net{number}"), &json!({})).ok();
+        comes_back(&lab.fabric, &lab.pod, &format!("172.16.{}.10", number + 10), "10.99.0.1");
+        comes_back(&lab.fabric, &lab.pod, &format!("fd16:{}::10", number + 10), "fd99::1");
+    }
+    state::is(&lab, "underlay-9-dual");
+}
+
 pub(crate) fn of_ipv6_alone() {
     let lab = node(0, &[6]);
     lab.add("eth0", &json!({})).ok();

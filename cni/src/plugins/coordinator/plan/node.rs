@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::super::tables;
 use super::super::view::{Family, OURS};
-use super::{Given, Side};
+use super::{Given, Side, own_table};
 use crate::netlink::{Link, MAIN_TABLE, Neighbour, Route, Rule};
 
 /// On the host, before the rules of everybody else; in the pod, before those by source.
@@ -29,6 +29,8 @@ pub(super) fn by_node(given: &Given<'_>, table: u32) -> Vec<Route> {
 fn over_wire(given: &Given<'_>, to: IpNet, gateway: Option<IpAddr>, table: u32) -> Route {
     let family = Family::of(to.addr());
     let first = given.pod.link(&given.settings.first);
+    // An overlay may take shorter packets than its interface, and says so at its default route alone.
+    let default = own_table::default_of(given, &given.wire.pod, family);
     Route {
         gateway,
         link: Some(given.wire.pod.index),
@@ -36,6 +38,7 @@ fn over_wire(given: &Given<'_>, to: IpNet, gateway: Option<IpAddr>, table: u32) 
         source: first.and_then(|first| given.pod.first_address(first.index, family)),
         metric: family.usual_metric(),
         protocol: OURS,
+        metrics: default.map(|default| default.metrics).unwrap_or_default(),
         ..Route::to(to)
     }
 }

@@ -7,7 +7,7 @@ use super::super::config::Policy;
 use super::super::tables;
 use super::super::view::{Family, OURS};
 use super::{Given, Side, node};
-use crate::netlink::{Link, MAIN_TABLE, Route, Rule};
+use crate::netlink::{Link, MAIN_TABLE, Route, RouteMetrics, Rule};
 use crate::spec::CniError;
 
 /// The last before the rule of the main table, where the kernel puts the first rule that is added without a number.
@@ -84,6 +84,7 @@ fn promised(given: &Given<'_>, link: &Link, family: Family) -> Option<Route> {
         link: Some(link.index),
         metric: route.priority.or_else(|| family.usual_metric()),
         protocol: OURS,
+        metrics: RouteMetrics::of(route.mtu, route.advmss),
         ..Route::to(everything)
     })
 }
