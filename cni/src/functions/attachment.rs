@@ -139,14 +139,12 @@ impl Node<'_> {
         mut record: Record<B>,
         carried_out: Result<T, CniError>,
     ) -> Result<T, CniError> {
-        match carried_out {
-            Ok(answer) => {
-                record.attached = true;
-                self.records().write(&record)?;
-                Ok(answer)
-            }
-            Err(error) => Err(self.undo(record, error)),
-        }
+        let settled = carried_out.and_then(|answer| {
+            record.attached = true;
+            self.records().write(&record)?;
+            Ok(answer)
+        });
+        settled.map_err(|error| self.undo(record, error))
     }
 
     /// Undoes an ADD that failed with this error.
@@ -162,14 +160,28 @@ impl Node<'_> {
     /// helps then. What cannot be brought back otherwise must not hold the pod, so its record waits for the next DEL, GC,
     /// or ADD, which is refused until it can be.
     pub fn detach<B: Before>(&mut self, call: &Call) -> Result<(), CniError> {
-        let owner = owner_of(call);
+        match self.recorded::<B>(call)? {
+            Some(record) => self.detach_recorded(&record),
+            None => self.detach_from_go::<B>(&owner_of(call), call),
+        }
+    }
+
+    /// The record of this call's attachment.
+    fn recorded<B: Before>(&self, call: &Call) -> Result<Option<Record<B>>, StateError> {
         let hint = call.config.get("deviceID").and_then(|device| device.as_str());
         let hint =
             hint.filter(|device| !device.is_empty() && !device.contains('/') && !device.starts_with('.'));
-        match self.records::<B>().of_attachment(&owner.container, &owner.interface, hint)? {
-            Some(record) => self.detach_recorded(&record),
-            None => self.detach_from_go::<B>(&owner, call),
-        }
+        self.records().of_attachment(&call.container_id, &call.ifname, hint)
+    }
+
+    /// The same, or where there is none what the cache of the plugin in Go says. For CHECK.
+    pub fn known<B: Before>(&self, call: &Call) -> Result<Option<Record<B>>, CniError> {
+        let (recorded, owner) = (self.recorded(call)?, owner_of(call));
+        Ok(recorded.or_else(|| {
+            let cache = self.state.cache::<B::Cache>(&owner)?;
+            let (device, before) = (cache.device().to_owned(), B::of_cache(&cache));
+            Some(Record { owner, device, attached: true, before })
+        }))
     }
 
     fn detach_recorded<B: Before>(&mut self, found: &Record<B>) -> Result<(), CniError> {

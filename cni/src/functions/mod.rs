@@ -14,7 +14,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use addresses::{check_addresses, set_addresses};
+pub use addresses::{check_addresses, check_interface, set_addresses};
 pub use attachment::{Before, Node, Site};
 pub use hardware_address::{BadHardwareAddress, HardwareAddress};
 pub use interface::{Interface, Whereabouts, await_home, take_address};

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use super::*;
 use crate::kernel::recorder::{PORT, Recorder, VF, VFIO_VF};
 use crate::kernel::{Change, Kernel as _, Place};
-use crate::netlink::{MAIN_TABLE, Route, VfLinkState, VfSetting, Vlan};
+use crate::netlink::{MAIN_TABLE, Route, RouteMetrics, VfLinkState, VfSetting, Vlan};
 use crate::spec::{self, Answer, Ip};
 
 fn net(text: &str) -> ipnet::IpNet {
@@ -127,7 +127,12 @@ fn addresses_and_routes_of_ipam_are_set() {
         ips: vec![ip("172.16.1.2/24", Some("172.16.1.254")), ip("fd00::2/128", None)],
         routes: vec![
             spec::Route::via(net("10.0.0.0/8"), None),
-            spec::Route::via(net("10.1.0.0/16"), Some("172.16.1.253".parse().unwrap())),
+            spec::Route {
+                mtu: Some(1400),
+                advmss: Some(1360),
+                scope: Some(200),
+                ..spec::Route::via(net("10.1.0.0/16"), Some("172.16.1.253".parse().unwrap()))
+            },
             spec::Route {
                 table: Some(100),
                 priority: Some(7),
@@ -137,7 +142,8 @@ fn addresses_and_routes_of_ipam_are_set() {
         ],
         ..Answer::default()
     };
-    set_addresses(&mut node, pod, 10, &answer).unwrap();
+    let link = node.link(pod, 10).unwrap().unwrap();
+    set_addresses(&mut node, pod, &link, &answer).unwrap();
     let address = |address: &str| Change::Address { at: pod, link: 10, address: net(address) };
     let route = |route: Route| Change::Route { at: pod, route: Route { link: Some(10), ..route } };
     let to = |text: &str| Route::to(net(text));
@@ -145,10 +151,16 @@ fn addresses_and_routes_of_ipam_are_set() {
     assert_eq!(
         node.made[made..],
         [
+            Change::Sysctl { at: pod, values: vec![("ipv6/conf/net1/disable_ipv6".to_owned(), "0")] },
             address("172.16.1.2/24"),
             address("fd00::2/128"),
             route(Route { gateway: Some(gateway), ..to("10.0.0.0/8") }),
-            route(Route { gateway: Some("172.16.1.253".parse().unwrap()), ..to("10.1.0.0/16") }),
+            route(Route {
+                gateway: Some("172.16.1.253".parse().unwrap()),
+                scope: Some(200),
+                metrics: RouteMetrics::of(Some(1400), Some(1360)),
+                ..to("10.1.0.0/16")
+            }),
             route(Route {
                 gateway: Some("fd00::fffe".parse().unwrap()),
                 table: 100,
@@ -159,8 +171,49 @@ fn addresses_and_routes_of_ipam_are_set() {
             route(to("fd02::/64")),
         ]
     );
-    check_addresses(&mut node, pod, 10, "net1", &answer.ips).unwrap();
-    let more = [ip("172.16.1.3/24", None)];
-    let error = check_addresses(&mut node, pod, 10, "net1", &more).unwrap_err();
-    assert_eq!(error.msg, "interface net1 of the pod has lost its address 172.16.1.3/24");
+}
+
+#[test]
+fn a_check_finds_what_an_interface_has_lost() {
+    let mut node = Recorder::new();
+    let pod = node.pod("/run/netns/pod-a");
+    node.make(Change::Move { from: Place::HOST, to: pod, link: 10, name: "net1".into() }).unwrap();
+    let ip = |address: &str| Ip {
+        address: net(address),
+        gateway: Some("172.16.1.254".parse().unwrap()),
+        interface: Some(0),
+    };
+    let interface = spec::Interface {
+        name: "net1".into(),
+        mac: "02:00:00:00:00:10".into(),
+        mtu: Some(1500),
+        sandbox: "/run/netns/pod-a".into(),
+        ..spec::Interface::default()
+    };
+    let answer = Answer {
+        interfaces: vec![interface],
+        ips: vec![ip("172.16.1.2/24")],
+        routes: vec![spec::Route::via(net("0.0.0.0/0"), None), spec::Route::via(net("10.0.0.0/8"), None)],
+        ..Answer::default()
+    };
+    let link = node.link(pod, 10).unwrap().unwrap();
+    set_addresses(&mut node, pod, &link, &answer).unwrap();
+    // As coordinator leaves it.
+    node.spaces[1].routes[0].table = 101;
+    check_addresses(&mut node, pod, &link, &answer).unwrap();
+    let routes = node.spaces[1].routes.clone();
+    let told = |node: &mut Recorder| check_addresses(node, pod, &link, &answer).unwrap_err().msg;
+    node.spaces[1].routes.pop();
+    assert_eq!(told(&mut node), "interface net1 of the pod has lost its route to 10.0.0.0/8");
+    node.spaces[1].routes = routes;
+    node.spaces[1].routes[0].gateway = Some("172.16.1.253".parse().unwrap());
+    assert_eq!(told(&mut node), "interface net1 of the pod has lost its route to 0.0.0.0/0");
+    node.spaces[1].addresses.clear();
+    assert_eq!(told(&mut node), "interface net1 of the pod has lost its address 172.16.1.2/24");
+
+    assert_eq!(check_interface(&link, &answer).unwrap_err().msg, "interface net1 of the pod is off");
+    let up = Link { up: true, ..link };
+    check_interface(&up, &answer).unwrap();
+    let nothing = check_interface(&up, &Answer::default()).unwrap_err();
+    assert_eq!((nothing.code, nothing.msg.as_str()), (CniError::CHANGED, "prevResult has no interface net1"));
 }

@@ -2,37 +2,36 @@
 
 use crate::functions::{Before, Node, set_addresses};
 use crate::kernel::Place;
-use crate::spec::{Answer, Call, CniError};
+use crate::netlink::Link;
+use crate::spec::{Answer, Call, CniError, Command};
+use crate::state::Record;
 
 use super::ipam;
 
-/// Asks IPAM, sets what it answers on the link, lets `then` complete the answer, and announces the addresses. Without a link,
-/// as for a function that is given to user space, they are told and not set. They are given back where anything fails.
-pub(super) fn add(
+/// The second half of an ADD, after the device went into the pod: asks IPAM, sets what it answers on the link, lets `then`
+/// complete the answer, and announces the addresses. Without a link, as for a function that is given to user space, they are
+/// told and not set.
+///
+/// Where anything fails the device is brought back, and after that the addresses are given back: nobody gets them while the
+/// pod could still use them.
+pub(super) fn add<B: Before>(
     node: &mut Node<'_>,
     call: &Call,
     pod: Place,
-    link: Option<u32>,
-    then: impl FnOnce(&mut Node<'_>, &mut Answer) -> Result<(), CniError>,
+    record: Record<B>,
+    inside: Result<Option<Link>, CniError>,
+    then: impl FnOnce(&mut Node<'_>, &Record<B>, Option<&Link>, &mut Answer) -> Result<(), CniError>,
 ) -> Result<Answer, CniError> {
-    let mut answer = ipam::add(call)?;
-    let set = || {
-        if has_ipam(call) && answer.ips.is_empty() {
-            return Err(CniError::new(
-                CniError::KERNEL,
-                format!("the IPAM plugin of network {:?} gave no address", call.network()),
-            ));
-        }
-        if let Some(link) = link {
-            set_addresses(node.kernel, pod, link, &answer)?;
-        }
-        for ip in &mut answer.ips {
-            ip.interface = Some(0);
-        }
-        then(node, &mut answer)
+    let given = inside.and_then(|link| Ok((link, ipam::add(call)?)));
+    let (link, mut answer) = match given {
+        Ok(given) => given,
+        Err(error) => return node.finish(record, Err(error)),
     };
-    if let Err(error) = set() {
-        if let Err(error) = ipam::del(call) {
+    let link = link.as_ref();
+    let set = set(node, call, pod, link, &mut answer).and_then(|()| then(node, &record, link, &mut answer));
+    if let Err(error) = node.finish(record, set) {
+        // Another's plugin is told by this what to do.
+        if let Err(error) = ipam::del(&Call { command: Command::Del, ..call.clone() }) {
             log::error!("failed to give back addresses: {error}");
         }
         return Err(error);
@@ -43,8 +42,29 @@ pub(super) fn add(
     Ok(answer)
 }
 
-/// The interface before its addresses: nobody gets them while the pod could still use them. One failure does not keep the
-/// other from being tried.
+fn set(
+    node: &mut Node<'_>,
+    call: &Call,
+    pod: Place,
+    link: Option<&Link>,
+    answer: &mut Answer,
+) -> Result<(), CniError> {
+    if has_ipam(call) && answer.ips.is_empty() {
+        return Err(CniError::new(
+            CniError::KERNEL,
+            format!("the IPAM plugin of network {:?} gave no address", call.network()),
+        ));
+    }
+    if let Some(link) = link {
+        set_addresses(node.kernel, pod, link, answer)?;
+    }
+    for ip in &mut answer.ips {
+        ip.interface = Some(0);
+    }
+    Ok(())
+}
+
+/// The interface before its addresses, as above. One failure does not keep the other from being tried.
 pub(super) fn detach<B: Before>(node: &mut Node<'_>, call: &Call) -> Result<(), CniError> {
     let detached = node.detach::<B>(call);
     let released = ipam::del(call);

@@ -43,8 +43,10 @@ pub(super) fn attach(node: &mut Node<'_>, call: &Call) -> Result<Answer, CniErro
     let _lock = node.lock(&device)?;
     node.claim::<Before>(&device, &owner)?;
     if is_port_of_user_space(node.kernel, &config)? {
-        return addressed::add(node, call, pod, None, |_, answer| {
-            answer.interfaces = vec![interface(call, config.device.to_string(), None)];
+        let record = Record { owner, device, attached: false, before: Before::default() };
+        node.records().write(&record)?;
+        return addressed::add(node, call, pod, record, Ok(None), |_, record, _, answer| {
+            answer.interfaces = vec![interface(call, record.device.clone(), None)];
             Ok(())
         });
     }
@@ -52,12 +54,15 @@ pub(super) fn attach(node: &mut Node<'_>, call: &Call) -> Result<Answer, CniErro
     let before = plan.before(node.kernel)?;
     let mut record = Record { owner, device, attached: false, before };
     node.records().write(&record)?;
-    let carried_out = plan.carry_out(node, &mut record);
-    node.finish(record, carried_out)
+    let inside = plan.carry_out(node, &mut record);
+    addressed::add(node, call, pod, record, inside, |node, record, inside, answer| {
+        answer.interfaces = vec![interface(call, record.device.clone(), inside)];
+        plan.write_cache(node, record)
+    })
 }
 
 /// A whole port can be given to a virtual machine; there is nothing to be done for it.
-fn is_port_of_user_space(kernel: &dyn Kernel, config: &Config) -> Result<bool, CniError> {
+pub(super) fn is_port_of_user_space(kernel: &dyn Kernel, config: &Config) -> Result<bool, CniError> {
     let sysfs = kernel.sysfs();
     let is_port = sysfs.physical_function(config.device).map_err(KernelError::from)?.is_none();
     let driver = sysfs.driver(config.device).map_err(KernelError::from)?;
@@ -184,21 +189,14 @@ impl<'a> Plan<'a> {
         is_made.then(|| only_one(kernel, &device)).transpose()
     }
 
-    fn carry_out(&self, node: &mut Node<'_>, record: &mut Record<Before>) -> Result<Answer, CniError> {
+    /// Up to the interface in the pod, if the function has one.
+    fn carry_out(&self, node: &mut Node<'_>, record: &mut Record<Before>) -> Result<Option<Link>, CniError> {
         self.settings().attach(node.kernel, &self.function, self.seen.as_ref())?;
         self.identify(node, record)?;
         if let Some(device) = self.isolated(node.kernel)? {
             move_in(node, self.call, &self.device(), &device, self.pod)?;
         }
-        let inside = match &record.before.interface {
-            Some(before) => Some(self.enter(node.kernel, before)?),
-            None => None,
-        };
-        addressed::add(node, self.call, self.pod, inside.as_ref().map(|link| link.index), |node, answer| {
-            let device = self.function.address.to_string();
-            answer.interfaces = vec![interface(self.call, device, inside.as_ref())];
-            self.write_cache(node, record)
-        })
+        record.before.interface.as_ref().map(|before| self.enter(node.kernel, before)).transpose()
     }
 
     /// Gives the function its identifier, if it has another; one after the other on a node, for interfaces and RDMA devices

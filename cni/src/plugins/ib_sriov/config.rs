@@ -113,6 +113,11 @@ impl Config {
     }
 }
 
+/// Whether the RDMA device is to go into the pod; STATUS asks before there is a device.
+pub(super) fn is_isolated(call: &Call) -> Result<bool, CniError> {
+    Ok(keys::read::<Written>(call, &KEYS)?.isolated.unwrap_or_default())
+}
+
 fn valid(text: &str) -> Result<Guid, String> {
     let guid: Guid = text.parse().map_err(|error| format!("guid: {error}"))?;
     if guid.is_valid() { Ok(guid) } else { Err(format!("guid is {guid}, which means none")) }

@@ -36,7 +36,8 @@ fn del(call: &Call) -> Result<(), CniError> {
 }
 
 fn check(call: &Call) -> Result<(), CniError> {
-    check::check(&mut Machine::new()?, call)?;
+    let mut kernel = Machine::new()?;
+    check::check(&mut Node { state: State::default(), kernel: &mut kernel }, call)?;
     ipam::check(call)
 }
 

@@ -1,4 +1,4 @@
-use crate::functions::{Before as _, Node, pod_of};
+use crate::functions::{Node, pod_of};
 use crate::kernel::Kernel;
 use crate::spec::{Call, CniError};
 use crate::state::State;
@@ -10,17 +10,17 @@ use super::restore::Before;
 pub(super) fn check(node: &mut Node<'_>, call: &Call) -> Result<(), CniError> {
     call.required_previous()?;
     let changed = |what: String| CniError::new(CniError::CHANGED, what);
-    let records = node.state.records::<Before>(Before::PLUGIN);
-    let record = records
-        .of_attachment(&call.container_id, &call.ifname, None)?
+    let record = node
+        .known::<Before>(call)?
         .ok_or_else(|| changed(format!("{} of this pod has no RDMA device of ours", call.ifname)))?;
     let pod = pod_of(node.kernel, call)?;
-    let Before { name, index } = &record.before;
-    let devices = node.kernel.rdma_devices(pod)?;
-    if devices.iter().any(|device| Some(device.index) == *index) {
-        return Ok(());
+    match record.before.in_pod(node.kernel, pod)? {
+        Some(_) => Ok(()),
+        None => Err(changed(format!(
+            "RDMA device {} of {} is not in the pod any more",
+            record.before.name, record.device
+        ))),
     }
-    Err(changed(format!("RDMA device {name} of {} is not in the pod any more", record.device)))
 }
 
 /// STATUS.

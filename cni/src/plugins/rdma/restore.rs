@@ -112,7 +112,12 @@ impl RdmaBefore {
         }
     }
 
-    fn in_pod(&self, kernel: &mut dyn Kernel, pod: Place) -> Result<Option<RdmaDevice>, KernelError> {
+    /// The device in its pod.
+    pub(in crate::plugins) fn in_pod(
+        &self,
+        kernel: &mut dyn Kernel,
+        pod: Place,
+    ) -> Result<Option<RdmaDevice>, KernelError> {
         Ok(kernel.rdma_devices(pod)?.into_iter().find(|found| match self.index {
             Some(index) => found.index == index,
             None => found.name == self.name,

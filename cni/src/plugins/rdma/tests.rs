@@ -403,6 +403,14 @@ fn pods_of_the_plugin_in_go_are_detached() {
 }
 
 #[test]
+fn pods_of_the_plugin_in_go_are_checked() {
+    let (mut node, _) = attached_from_go();
+    checked(&mut node).unwrap();
+    node.spaces[1].rdma.clear();
+    assert_eq!(checked(&mut node).unwrap_err().code, CniError::CHANGED);
+}
+
+#[test]
 fn caches_of_networks_with_longer_names_are_not_taken_for_this_one_s() {
     let mut node = Recorder::new();
     let container = "0123456789abcdef".repeat(4);
@@ -412,14 +420,15 @@ fn caches_of_networks_with_longer_names_are_not_taken_for_this_one_s() {
     assert!(node.root().join(path).exists());
 }
 
+fn checked(node: &mut Recorder) -> Result<(), CniError> {
+    let state = state(node);
+    check::check(&mut Node { state, kernel: node }, &call_as("CHECK", "a", POD_A, &json!({})))
+}
+
 #[test]
 fn check_and_status_tell_what_is_missing() {
     let mut node = Recorder::new();
     attach(&mut node, &add_a()).unwrap();
-    let checked = |node: &mut Recorder| {
-        let state = state(node);
-        check::check(&mut Node { state, kernel: node }, &call_as("CHECK", "a", POD_A, &json!({})))
-    };
     checked(&mut node).unwrap();
     node.spaces[1].rdma.clear();
     let error = checked(&mut node).unwrap_err();

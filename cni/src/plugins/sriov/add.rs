@@ -43,8 +43,11 @@ pub(super) fn attach(node: &mut Node<'_>, call: &Call) -> Result<Answer, CniErro
     };
     let record = Record { owner, device, attached: false, before };
     node.records().write(&record)?;
-    let carried_out = plan.carry_out(node, &record);
-    node.finish(record, carried_out)
+    let inside = plan.carry_out(node.kernel, &record);
+    addressed::add(node, call, pod, record, inside, |node, record, inside, answer| {
+        answer.interfaces = vec![plan.interface(node.kernel, inside)?];
+        plan.write_caches(node, record)
+    })
 }
 
 impl<'a> Plan<'a> {
@@ -87,16 +90,13 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn carry_out(&self, node: &mut Node<'_>, record: &Record<Before>) -> Result<Answer, CniError> {
-        self.config.settings.attach(node.kernel, &self.function, self.seen.as_ref())?;
-        let inside = match (&self.link, &record.before.interface) {
-            (Some(link), Some(before)) => Some(self.enter(node.kernel, link, before)?),
-            _ => None,
-        };
-        addressed::add(node, self.call, self.pod, inside.as_ref().map(|link| link.index), |node, answer| {
-            answer.interfaces = vec![self.interface(node.kernel, inside.as_ref())?];
-            self.write_caches(node, record)
-        })
+    /// Up to the interface in the pod, if the function has one.
+    fn carry_out(&self, kernel: &mut dyn Kernel, record: &Record<Before>) -> Result<Option<Link>, CniError> {
+        self.config.settings.attach(kernel, &self.function, self.seen.as_ref())?;
+        match (&self.link, &record.before.interface) {
+            (Some(link), Some(before)) => self.enter(kernel, link, before).map(Some),
+            _ => Ok(None),
+        }
     }
 
     fn enter(&self, kernel: &mut dyn Kernel, link: &Link, before: &Interface) -> Result<Link, CniError> {

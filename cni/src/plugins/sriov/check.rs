@@ -1,4 +1,4 @@
-use crate::functions::{Function, Interface, check_addresses, pod_of};
+use crate::functions::{Function, Interface, check_addresses, check_interface, pod_of};
 use crate::kernel::Kernel;
 use crate::spec::{Call, CniError};
 
@@ -32,23 +32,6 @@ pub(super) fn check(kernel: &mut dyn Kernel, call: &Call) -> Result<(), CniError
     if link.name != *name {
         return Err(changed(format!("interface {name} of the pod is called {} now", link.name)));
     }
-    if !link.up {
-        return Err(changed(format!("interface {name} of the pod is off")));
-    }
-    let told = answer.position_in_pod(name).map(|position| (position, &answer.interfaces[position]));
-    let Some((position, told)) = told else {
-        return Err(changed(format!("prevResult has no interface {name}")));
-    };
-    let address = crate::functions::HardwareAddress(link.address.clone()).to_string();
-    if !told.mac.is_empty() && !told.mac.eq_ignore_ascii_case(&address) {
-        return Err(changed(format!(
-            "interface {name} of the pod has the hardware address {address}, ADD gave it {}",
-            told.mac
-        )));
-    }
-    if let Some(mtu) = told.mtu.filter(|mtu| *mtu != link.mtu) {
-        return Err(changed(format!("interface {name} of the pod has the MTU {}, ADD left {mtu}", link.mtu)));
-    }
-    let ips: Vec<_> = answer.ips_of(position).copied().collect();
-    check_addresses(kernel, pod, link.index, name, &ips)
+    check_interface(&link, &answer)?;
+    check_addresses(kernel, pod, &link, &answer)
 }

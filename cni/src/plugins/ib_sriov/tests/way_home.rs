@@ -114,17 +114,17 @@ fn an_old_del_leaves_what_a_new_pod_has() {
 
 #[test]
 fn check_tells_what_has_changed() {
-    let checked = |happens: fn(&mut Recorder)| {
+    let told = |happens: fn(&mut Recorder)| {
         let mut node = Recorder::new();
         let answer = attach(&mut node, &add_a(&everything())).unwrap();
         happens(&mut node);
         let mut keys = everything();
         keys["prevResult"] = serde_json::from_str(&answer.to_json(add_a(&json!({})).version)).unwrap();
-        check::check(&mut node, &call_as("CHECK", "a", POD_A, &keys)).map_err(|error| error.msg)
+        checked(&mut node, &call_as("CHECK", "a", POD_A, &keys)).map_err(|error| error.msg)
     };
-    assert_eq!(checked(|_| {}), Ok(()));
+    assert_eq!(told(|_| {}), Ok(()));
     let function = "virtual function 0000:af:00.2 (number 0 of port ibp175s0)";
-    for (happens, told) in [
+    for (happens, expected) in [
         (
             (|node| node.function_mut(IB_VF).link_state = VfLinkState::Disable) as fn(&mut Recorder),
             format!("link_state of {function} is not what the network says"),

@@ -135,6 +135,31 @@ fn whoever_comes_after_a_kill_at_any_step_brings_the_function_home() {
     }
 }
 
+/// Another pod may get an address at once that is given back, so by then nobody has it any more.
+#[test]
+fn addresses_are_given_back_when_the_function_is_home() {
+    let mut node = Recorder::new();
+    let before = node.snapshot();
+    let root = node.root().display().to_string();
+    let plugin = node.root().join("host-local");
+    let result = r#"{"cniVersion": "1.1.0", "ips": [{"address": "172.16.1.2/24"}]}"#;
+    let text = format!(
+        "#!/bin/sh\ncat >/dev/null\ntest $CNI_COMMAND = DEL && ls {root}/run/railweave/cni/sriov >{root}/at-del\necho '{result}'\n"
+    );
+    std::fs::write(&plugin, text).unwrap();
+    std::fs::set_permissions(&plugin, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let call = add_a(&json!({"ipam": {"type": "host-local"}}));
+    let call = Call { path: vec![node.root().to_owned()], ..call };
+    node.never = [("Address", libc::EINVAL)].into();
+    assert_eq!(attach(&mut node, &call).unwrap_err().code, CniError::KERNEL);
+    assert_eq!(
+        std::fs::read_to_string(node.root().join("at-del")).unwrap(),
+        "",
+        "its record is gone by then"
+    );
+    assert_eq!(node.snapshot(), before);
+}
+
 #[test]
 fn ipam_that_fails_takes_everything_back() {
     let mut node = Recorder::new();
@@ -144,6 +169,24 @@ fn ipam_that_fails_takes_everything_back() {
     attach(&mut node, &add_a(&keys)).unwrap_err();
     assert_eq!(node.snapshot(), before);
     assert_eq!(kept(&node), Vec::<String>::new());
+}
+
+/// A disk that is full after the kernel did everything: each file that an ADD writes, the record of its end too.
+#[test]
+fn a_file_that_cannot_be_written_in_the_end_takes_everything_back() {
+    for file in [
+        "var/lib/cni/sriov/.a-net1.new",
+        "var/lib/cni/sriov/pci/.0000:86:00.2.new",
+        "run/railweave/cni/sriov/.0000:86:00.2.new",
+    ] {
+        let mut node = Recorder::new();
+        let before = node.snapshot();
+        node.full = Some((attached() - 1, file.into()));
+        let error = attach(&mut node, &add_a(&everything())).unwrap_err();
+        assert_eq!(error.code, CniError::IO, "{file}");
+        assert_eq!(node.snapshot(), before, "{file}");
+        assert_eq!(kept(&node), Vec::<String>::new(), "{file}");
+    }
 }
 
 #[test]
