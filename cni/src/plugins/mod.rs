@@ -44,8 +44,14 @@ pub fn named(name: &str) -> Option<&'static Plugin> {
 
 /// Does what is asked. Only ADD has a result.
 pub fn run(plugin: &Plugin, call: &Call) -> Result<Option<Answer>, CniError> {
-    refuse_own_namespace(call)?;
+    let is_of_host = is_own_namespace(call);
     match call.command {
+        // The pod's is gone, and what led to it leads here by now. What is kept of the pod knows it by its number.
+        Command::Del if is_of_host => {
+            log::warn!("{}; the pod is detached without it", of_host(call));
+            (plugin.del)(&Call { netns: None, ..call.clone() })?;
+        }
+        _ if is_of_host => return Err(CniError::new(CniError::ENVIRONMENT, of_host(call))),
         Command::Add => return (plugin.add)(call).map(Some),
         Command::Del => (plugin.del)(call)?,
         Command::Check => (plugin.check)(call)?,
@@ -58,16 +64,14 @@ pub fn run(plugin: &Plugin, call: &Call) -> Result<Option<Answer>, CniError> {
 }
 
 /// A plugin that took the host for a pod would cut the node off.
-fn refuse_own_namespace(call: &Call) -> Result<(), CniError> {
-    let Some(path) = &call.netns else { return Ok(()) };
+fn is_own_namespace(call: &Call) -> bool {
     // One that is gone is no error here: a DEL goes on without it, and an ADD says so itself.
-    let Ok(pod) = Namespace::open(path) else { return Ok(()) };
+    let Some(Ok(pod)) = call.netns.as_ref().map(Namespace::open) else { return false };
     let own = Namespace::of_this_thread().and_then(|own| own.number());
-    match (pod.number(), own) {
-        (Ok(pod), Ok(own)) if pod == own => Err(CniError::new(
-            CniError::ENVIRONMENT,
-            format!("CNI_NETNS {} is the network namespace of the host, which is no pod", path.display()),
-        )),
-        _ => Ok(()),
-    }
+    matches!((pod.number(), own), (Ok(pod), Ok(own)) if pod == own)
+}
+
+fn of_host(call: &Call) -> String {
+    let path = call.netns.as_deref().unwrap_or_else(|| std::path::Path::new(""));
+    format!("CNI_NETNS {} is the network namespace of the host, which is no pod", path.display())
 }

@@ -25,22 +25,18 @@ pub(super) fn add(call: &Call, records: &Records) -> Result<Answer, CniError> {
     let mut hands = Hands::open(netns, &call.ifname, &settings.first)?;
     let earlier = records.of(call);
     let mut journal = Journal::default();
-    let mut attachment =
+    let attachment =
         Attachment { call, records, settings, previous, hands: &mut hands, journal: &mut journal };
-    match attachment.attach() {
-        Ok(()) => attachment.answer(),
-        Err(error) => {
-            journal.undo(&mut hands);
-            let restored = match earlier {
-                Some(record) => records.write(&record),
-                None => records.remove(&record::owner(call)),
-            };
-            if let Err(error) = restored {
-                log::warn!("{error}");
-            }
-            Err(error)
+    attachment.attach().inspect_err(|_| {
+        journal.undo(&mut hands);
+        let restored = match earlier {
+            Some(record) => records.write(&record),
+            None => records.remove(&record::owner(call)),
+        };
+        if let Err(error) = restored {
+            log::warn!("{error}");
         }
-    }
+    })
 }
 
 /// The configuration in force; none where nothing is to be done. What the network does not say is asked of the agent, as
@@ -86,10 +82,10 @@ struct Attachment<'a> {
 }
 
 impl Attachment<'_> {
-    fn attach(&mut self) -> Result<(), CniError> {
+    fn attach(mut self) -> Result<Answer, CniError> {
         let mut pod = self.hands.look_at_pod()?;
         let underlay = plan::is_underlay(&self.settings, &self.call.ifname, &pod)?;
-        let mut record = record::begin(self.call, &self.settings, underlay);
+        let mut record = record::begin(self.call, &self.settings, underlay, self.hands.pod_number()?);
         if underlay && pod.link(POD_VETH).is_none() {
             self.records.write(&record)?;
             let pair = veth(&self.call.container_id, self.settings.veth_mtu);
@@ -109,7 +105,7 @@ impl Attachment<'_> {
             let host = self.hands.look_at_host_rules()?;
             self.journal.apply(self.hands, Place::Host, difference(&host, &rules))?;
         }
-        Ok(())
+        self.answer()
     }
 
     /// Interfaces as they should be, and what the pod has then: routes come when an interface is turned on.

@@ -91,7 +91,7 @@ fn clear_link(host: &mut Socket, made: &Made) -> Result<(), NetlinkError> {
 
 /// The rule is there for all pods. Who attaches one adds the route first and the rule after it; so if the table is found
 /// to be empty, and still is after the rule was deleted, nobody needs it, and otherwise it comes back.
-fn drop_idle_rules(host: &mut Socket, table: u32) -> Result<(), NetlinkError> {
+pub(super) fn drop_idle_rules(host: &mut Socket, table: u32) -> Result<(), NetlinkError> {
     let used = |host: &mut Socket, rule: &Rule| -> Result<bool, NetlinkError> {
         let of_family = |route: &Route| Family::of(route.destination.addr()) == Family::of(rule.from.addr());
         Ok(host.routes_of_table(table)?.iter().any(of_family))
@@ -120,6 +120,11 @@ fn clear_pod(netns: &Path, record: &Record) -> Result<(), CniError> {
     }
     let environment = |error| CniError::of(CniError::ENVIRONMENT, &error);
     let namespace = Namespace::open(netns).map_err(environment)?;
+    let (found, recorded) = (namespace.number().map_err(environment)?, owner.netns.as_ref());
+    if recorded.and_then(|netns| netns.number).is_some_and(|number| number != found) {
+        let of_another = format!("{} is the network namespace of another pod by now", netns.display());
+        return Err(CniError::new(CniError::ENVIRONMENT, of_another));
+    }
     let socket = namespace.run(|| Socket::open(Protocol::Route)).map_err(environment)?;
     let mut pod = socket.map_err(refused)?;
     let returned = if settings.default_nic.as_ref() == Some(&owner.interface) {

@@ -48,6 +48,11 @@ impl Hands {
         Ok(Self { namespace, names, pod, host, sysctls: Some(sysctls) })
     }
 
+    /// The number of the pod's namespace.
+    pub(super) fn pod_number(&self) -> Result<u64, CniError> {
+        self.namespace.number().map_err(|error| CniError::of(CniError::ENVIRONMENT, &error))
+    }
+
     /// All of the pod that matters here.
     pub(super) fn look_at_pod(&mut self) -> Result<View, CniError> {
         let sysctls = match self.sysctls.take() {

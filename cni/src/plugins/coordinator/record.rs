@@ -55,23 +55,23 @@ impl Records {
     }
 }
 
-/// Whose the attachment is that is called for.
+/// Whose the attachment is that is called for, without its namespace.
 pub(super) fn owner(call: &Call) -> Owner {
-    let netns = call.netns.clone().map(|path| Netns { path, number: None });
     Owner {
         network: call.network().to_owned(),
         container: call.container_id.clone(),
         interface: call.ifname.clone(),
-        netns,
+        netns: None,
     }
 }
 
 /// A record of an attachment for which nothing was done yet.
-pub(super) fn begin(call: &Call, settings: &Settings, underlay: bool) -> Record {
+pub(super) fn begin(call: &Call, settings: &Settings, underlay: bool, pod: u64) -> Record {
     let made = Made { settings: settings.clone(), underlay, host_link: None, addresses: Vec::new() };
+    let netns = call.netns.clone().map(|path| Netns { path, number: Some(pod) });
     Record {
         device: name(&call.container_id, &call.ifname),
-        owner: owner(call),
+        owner: Owner { netns, ..owner(call) },
         attached: true,
         before: made,
     }

@@ -334,6 +334,61 @@ pub(crate) fn garbage_of_this_network_is_removed() {
     assert_eq!(lab.records().len(), 0);
 }
 
+/// A path below `/proc` comes to mean another namespace when the number of its process is used again.
+pub(crate) fn a_path_that_means_another_namespace_by_now() {
+    let mut lab = overlay();
+    let before = state::of(&lab.host);
+    lab.add("net1", &json!({})).ok();
+    let own = "/proc/thread-self/ns/net";
+    for command in ["ADD", "CHECK"] {
+        let (code, message) = lab.call_with(command, "net1", own, &json!({})).error();
+        assert_eq!(code, 4);
+        assert_eq!(message, format!("CNI_NETNS {own} is the network namespace of the host, which is no pod"));
+    }
+    lab.call_with("DEL", "net1", own, &json!({})).ok();
+    assert_eq!(state::of(&lab.host), before);
+    assert_eq!(lab.records().len(), 0);
+
+    lab.add("net1", &json!({})).ok();
+    let pod = lab.another("0123456789abcdef0123");
+    lab.pod.ip("link add net1 type veth peer name wire1
+         link set net1 up
+         address add 172.16.11.9/24 dev net1
+         route add 10.7.0.0/16 dev net1 table 101 proto 84
+         rule add from 172.16.11.9 lookup 101 pref 32765 proto 84");
+    let of_another = state::of(&lab.pod);
+    lab.call("DEL", "net1", &json!({})).ok();
+    assert_eq!(state::of(&lab.pod), of_another);
+    assert_eq!(state::of(&lab.host), before);
+    drop(pod);
+}
+
+/// Whatever an ADD of a rail had done in the pod when it was killed, another one makes the whole of it.
+pub(crate) fn a_rail_killed_at_any_moment() {
+    let lab = overlay();
+    for round in 0..30 {
+        let mut process = lab.start("ADD", "net1");
+        std::thread::sleep(std::time::Duration::from_micros(round * 700));
+        // It may have ended by itself.
+        process.kill().ok();
+        process.wait().unwrap();
+        if round % 2 == 0 {
+            lab.call("DEL", "net1", &json!({ "prevResult": null })).ok();
+            assert_eq!(state::of(&lab.host)["rules"], json!([]), "after {round} times 0.7 ms");
+            let pod = state::of(&lab.pod);
+            assert!(pod["routes"].get("101").is_none() && !pod["rules"].to_string().contains("101"), "{pod}");
+            lab.pod.ip("link delete net1");
+            lab.rail(1, &[4]);
+        }
+        lab.add("net1", &json!({})).ok();
+        lab.call("CHECK", "net1", &json!({})).ok();
+        state::is(&lab, "overlay-1");
+        lab.call("DEL", "net1", &json!({})).ok();
+        lab.pod.ip("link delete net1");
+        lab.rail(1, &[4]);
+    }
+}
+
 /// A runtime that loses patience: whatever was done by then, a DEL finds it, and another ADD works.
 pub(crate) fn killed_at_any_moment() {
     let lab = underlay();

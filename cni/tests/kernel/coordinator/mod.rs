@@ -53,6 +53,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         lifecycle::a_pod_of_the_plugin_in_go_is_detached,
         lifecycle::a_check_finds_what_was_changed,
         lifecycle::garbage_of_this_network_is_removed,
+        lifecycle::a_path_that_means_another_namespace_by_now,
         lifecycle::killed_at_any_moment,
+        lifecycle::a_rail_killed_at_any_moment,
     ]
 }

@@ -1,8 +1,9 @@
 //! Steps, and taking them back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::config::{Policy, Settings};
+use super::super::journal::backwards;
 use super::super::tables;
 use super::world::{World, settings};
 
@@ -47,9 +48,14 @@ fn whatever_was_done_is_taken_back() {
             for (place, change) in &steps[..done] {
                 spoilt.carry_out(*place, change.clone());
             }
-            for (place, change) in steps[..done].iter().rev() {
-                spoilt.carry_out(*place, change.clone().inverse());
+            let (back, shared) = backwards(steps[..done].to_vec());
+            for (place, change) in back {
+                spoilt.carry_out(place, change);
             }
+            // The rule that all pods rely on goes only with the last of them.
+            let added: BTreeSet<u32> = spoilt.host.rules.iter().map(|rule| rule.table).collect();
+            assert_eq!(shared, added, "after {done} steps");
+            spoilt.host.rules.retain(|rule| !shared.contains(&rule.table));
             assert_eq!(spoilt.sorted(), world.clone().sorted(), "after {done} steps");
         }
     }
