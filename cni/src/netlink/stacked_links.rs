@@ -62,7 +62,7 @@ impl Socket {
         self.act(info(message, "bond", |data| put(data, settings)), format_args!("set up bond {bond}"))
     }
 
-    /// Makes a link a member of a bond; it must be off.
+    /// Makes a link a member of a bond, and must be off for that; of none where `master` is 0.
     pub fn set_master(&mut self, link: u32, master: u32) -> Result<(), NetlinkError> {
         let message = super::change_links::set(link).u32(IFLA_MASTER, master);
         self.act(message, format_args!("make link {link} a member of link {master}"))

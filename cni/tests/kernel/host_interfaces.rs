@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         needs("bonding", "host_interfaces::become_a_bond", become_a_bond),
         needs("bonding", "host_interfaces::are_as_before_when_a_bond_fails", are_as_before_when_a_bond_fails),
+        needs("bonding", "host_interfaces::are_as_before_when_a_vlan_fails", are_as_before_when_a_vlan_fails),
         needs("bonding", "host_interfaces::are_made_once_by_many_at_once", are_made_once_by_many_at_once),
     ]
 }
@@ -144,11 +145,30 @@ fn are_as_before_when_a_bond_fails() {
         error.msg,
         "interface eth1 belongs to another bond or bridge of this node, and cannot be a member of rails0"
     );
-    let states = |text: &str| -> Vec<String> {
-        text.lines()
-            .map(|line| line.split_whitespace().skip(1).take(2).collect::<Vec<_>>().join(" "))
-            .collect()
-    };
+    assert_eq!(states(&ip("-o link show")), states(&before));
+    // Nor of one that was there: eth0 was a member for a moment.
+    ip("link add rails0 type bond mode active-backup");
+    let before = ip("-o link show");
+    add(&config).unwrap_err();
+    assert_eq!(states(&ip("-o link show")), states(&before));
+}
+
+/// Names and flags, in which members and what is on show.
+fn states(text: &str) -> Vec<String> {
+    let words = |line: &str| line.split_whitespace().skip(1).take(2).collect::<Vec<_>>().join(" ");
+    text.lines().map(words).collect()
+}
+
+/// A new bond is of no use to anybody without its VLAN.
+fn are_as_before_when_a_vlan_fails() {
+    nics();
+    ip("link set eth1 down");
+    ip("link add rails0.100 type dummy");
+    let before = ip("-o link show");
+    let config =
+        json!({"interfaces": ["eth0", "eth1"], "vlanID": 100, "bond": {"name": "rails0", "mode": 1}});
+    let error = add(&config).unwrap_err();
+    assert_eq!(error.msg, "interface rails0.100 of this node does not carry VLAN 100; delete or rename it");
     assert_eq!(states(&ip("-o link show")), states(&before));
 }
 

@@ -4,17 +4,34 @@ use super::config::{Bond, Wanted};
 use crate::netlink::{BondSetting, BondValue, Link, NetlinkError, Socket, Stacked};
 use crate::spec::CniError;
 
-/// Makes what is missing, from below to above, and turns it on.
+/// What is taken back when something fails.
+#[derive(Default)]
+struct Done {
+    /// Numbers of links that were made.
+    made: Vec<u32>,
+    /// Links that were there, as they were.
+    changed: Vec<Link>,
+}
+
+/// Makes what is missing, from below to above, and turns it on; all of it or nothing.
 pub(super) fn make(socket: &mut Socket, wanted: &Wanted) -> Result<(), CniError> {
+    let mut done = Done::default();
+    make_all(socket, wanted, &mut done).inspect_err(|_| done.take_back(socket))
+}
+
+fn make_all(socket: &mut Socket, wanted: &Wanted, done: &mut Done) -> Result<(), CniError> {
     let members = members(socket, wanted)?;
     let base = match (&wanted.bond, members.as_slice()) {
-        (Some(bond), members) => make_bond(socket, bond, members)?,
-        (None, [only]) => only.index,
+        (Some(bond), members) => make_bond(socket, bond, members, done)?,
+        (None, [only]) => {
+            done.changed.push(only.clone());
+            only.index
+        }
         (None, _) => return Ok(()),
     };
     socket.set_up(base, true).map_err(kernel)?;
     match (wanted.vlan, wanted.vlan_name()) {
-        (Some(vlan), Some(name)) => make_vlan(socket, &name, base, vlan),
+        (Some(vlan), Some(name)) => make_vlan(socket, &name, base, vlan, done),
         _ => Ok(()),
     }
 }
@@ -32,23 +49,27 @@ pub(super) fn members(socket: &mut Socket, wanted: &Wanted) -> Result<Vec<Link>,
 }
 
 /// The number of the bond.
-fn make_bond(socket: &mut Socket, bond: &Bond, members: &[Link]) -> Result<u32, CniError> {
-    let (index, is_new) = if let Some((index, stacked)) = find(socket, &bond.name)? {
+fn make_bond(socket: &mut Socket, bond: &Bond, members: &[Link], done: &mut Done) -> Result<u32, CniError> {
+    let index = if let Some((index, stacked)) = find(socket, &bond.name)? {
         expect_bond(bond, stacked.as_ref())?;
-        (index, false)
+        index
     } else {
         socket.add_bond(&bond.name, bond.mode, &bond.options.settings).map_err(kernel)?;
-        let link = socket.link(&bond.name).map_err(kernel)?;
-        (link.ok_or_else(|| gone(&bond.name))?.index, true)
+        let index = socket.link(&bond.name).map_err(kernel)?.ok_or_else(|| gone(&bond.name))?.index;
+        done.made.push(index);
+        index
     };
-    let filled = fill(socket, bond, index, members);
-    if filled.is_err() && is_new {
-        take_apart(socket, index, members);
-    }
-    filled.map(|()| index)
+    fill(socket, bond, index, members, done)?;
+    Ok(index)
 }
 
-fn fill(socket: &mut Socket, bond: &Bond, index: u32, members: &[Link]) -> Result<(), CniError> {
+fn fill(
+    socket: &mut Socket,
+    bond: &Bond,
+    index: u32,
+    members: &[Link],
+    done: &mut Done,
+) -> Result<(), CniError> {
     for member in members.iter().filter(|member| member.master != Some(index)) {
         if member.master.is_some() {
             return Err(CniError::config(format!(
@@ -56,6 +77,7 @@ fn fill(socket: &mut Socket, bond: &Bond, index: u32, members: &[Link]) -> Resul
                 member.name, bond.name
             )));
         }
+        done.changed.push(member.clone());
         // The kernel takes members only while they are off (`bond_enslave`).
         socket.set_up(member.index, false).map_err(kernel)?;
         socket.set_master(member.index, index).map_err(kernel)?;
@@ -72,18 +94,32 @@ fn fill(socket: &mut Socket, bond: &Bond, index: u32, members: &[Link]) -> Resul
     if settings.is_empty() { Ok(()) } else { socket.set_bond(index, &settings).map_err(kernel) }
 }
 
-/// A bond that could not be filled goes, and its members are as they were. What fails here is told in the log: the reason
-/// for it is told to the runtime.
-fn take_apart(socket: &mut Socket, bond: u32, members: &[Link]) {
-    let mut done = vec![socket.delete_link(bond)];
-    done.extend(members.iter().map(|member| socket.set_up(member.index, member.up)));
-    for error in done.into_iter().filter_map(Result::err) {
-        log::error!("while taking the bond apart again: {error}");
+impl Done {
+    /// What fails here is told in the log: the reason for it is told to the runtime.
+    fn take_back(self, socket: &mut Socket) {
+        let mut done: Vec<_> = self.made.iter().rev().map(|made| socket.delete_link(*made)).collect();
+        for link in &self.changed {
+            if link.master.is_none() {
+                done.push(socket.set_master(link.index, 0));
+            }
+            done.push(socket.set_up(link.index, link.up));
+        }
+        for error in done.into_iter().filter_map(Result::err) {
+            log::error!("while taking back what was made: {error}");
+        }
     }
 }
 
-fn make_vlan(socket: &mut Socket, name: &str, lower: u32, vlan: u16) -> Result<(), CniError> {
-    if let Some((_, stacked)) = find(socket, name)? {
+fn make_vlan(
+    socket: &mut Socket,
+    name: &str,
+    lower: u32,
+    vlan: u16,
+    done: &mut Done,
+) -> Result<(), CniError> {
+    let known = find(socket, name)?;
+    let is_new = known.is_none();
+    if let Some((_, stacked)) = known {
         expect_vlan(name, vlan, stacked.as_ref())?;
     } else {
         socket.add_vlan(name, lower, vlan).map_err(|error| {
@@ -96,6 +132,7 @@ fn make_vlan(socket: &mut Socket, name: &str, lower: u32, vlan: u16) -> Result<(
         })?;
     }
     let link = socket.link(name).map_err(kernel)?.ok_or_else(|| gone(name))?;
+    done.made.extend(is_new.then_some(link.index));
     if link.lower != Some(lower) {
         return Err(CniError::config(format!(
             "interface {name} of this node hangs on another interface; delete or rename it"
