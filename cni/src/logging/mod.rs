@@ -34,6 +34,11 @@ pub fn start(plugin: &str, call: &Call) {
     }
 }
 
+/// One line for each record, which does nothing to the terminal that shows it, whatever others put into their messages.
+fn in_one_line(text: &str) -> String {
+    text.trim_end().chars().map(|symbol| if symbol.is_control() { ' ' } else { symbol }).collect()
+}
+
 struct Logger {
     about: String,
     file: Option<Mutex<LogFile>>,
@@ -48,9 +53,8 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        // One line for each record, whatever others put into their messages.
-        let text = record.args().to_string().replace('\n', " ");
-        let line = format!("{} {} {}: {}\n", clock::now(), record.level(), self.about, text.trim_end());
+        let text = in_one_line(&record.args().to_string());
+        let line = format!("{} {} {}: {text}\n", clock::now(), record.level(), self.about);
         let written = self
             .file
             .as_ref()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use log::LevelFilter;
 use serde_json::json;
 
-use super::{LogFile, Settings, clock};
+use super::{LogFile, Settings, clock, in_one_line};
 
 #[test]
 fn times_are_those_of_the_calendar() {
@@ -33,6 +33,9 @@ fn each_plugin_has_its_own_keys() {
         ),
         ("ib-sriov", json!({"logLevel": "panic"}), LevelFilter::Error, None),
         ("rdma", json!({"logLevel": "loud"}), LevelFilter::Info, None),
+        ("rdma", json!({"args": {"cni": {"debug": true}}}), LevelFilter::Debug, None),
+        ("rdma", json!({"args": {"cni": {"debug": false}}}), LevelFilter::Info, None),
+        ("sriov", json!({"args": {"cni": {"debug": true}}}), LevelFilter::Info, None),
         ("spiderpool", json!({}), LevelFilter::Info, file("/var/log/spidernet/spiderpool.log", 100, 30, 10)),
         (
             "spiderpool",
@@ -120,4 +123,23 @@ fn processes_that_write_at_once_lose_nothing() {
         .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap().lines().count())
         .sum();
     assert_eq!(lines, 200);
+}
+
+#[test]
+fn what_others_say_is_one_line_that_moves_no_cursor() {
+    assert_eq!(in_one_line("no\nsuch\r\u{1b}[2Jpool \u{fc}\n"), "no such  [2Jpool \u{fc}");
+}
+
+#[test]
+fn a_file_is_for_root_and_its_group_and_no_link_is_followed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let log = |path: PathBuf| LogFile::new(path, 1000, Duration::from_hours(24), 3).append(b"x\n");
+    let (path, link, elsewhere) =
+        (folder.path().join("a.log"), folder.path().join("b.log"), folder.path().join("shadow"));
+    log(path.clone()).unwrap();
+    assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o640);
+    std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+    log(link).unwrap_err();
+    assert!(!elsewhere.exists());
 }
