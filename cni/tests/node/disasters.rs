@@ -127,11 +127,11 @@ pub(crate) fn a_hundred_kills_leave_nothing_that_collection_misses() {
         let mut rail = rail(&pod, function);
         let command = if random.below(2) == 0 { "ADD" } else { "DEL" };
         // Which plugin of the list is hit, and when.
-        let plugin = if command == "ADD" { random.below(2) } else { random.below(3) };
+        let plugin = random.below(3);
         if command == "DEL" {
             rail.add().unwrap();
-        } else if plugin == 1 {
-            rail.add_one(0, None);
+        } else {
+            (0..plugin).fold(None, |answer, before| Some(rail.add_one(before, answer)));
         }
         let mut victim = rail.start(command, &rail.with_answer(plugin));
         thread::sleep(whole.mul_f64(f64::from(u32::try_from(random.below(1200)).unwrap()) / 1000.0));
@@ -145,7 +145,9 @@ pub(crate) fn a_hundred_kills_leave_nothing_that_collection_misses() {
             for port in 0..home::ports() {
                 collect(&chain(home::function(port, 0), &json!({})), &[]).unwrap();
             }
-            home::expect_all_functions(&format!("round {round}, {command} of plugin {plugin}"));
+            let when = format!("round {round}, {command} of plugin {plugin}");
+            home::expect_all_functions(&when);
+            home::expect_no_traces(&when);
         }
     }
 }
@@ -185,6 +187,25 @@ pub(crate) fn functions_may_vanish_from_their_pods() {
         begun.elapsed()
     );
     run(&format!("./start.sh {} rail{last}", home::of_port(last).len()));
+}
+
+/// The same, and the port makes its functions anew before anybody detaches the pod: they are another pod's by then.
+pub(crate) fn functions_may_come_back_before_their_pod_is_detached() {
+    let (_agent, gone) = (Agent::start(), Pod::of_cluster("pod-1"));
+    let last = home::ports() - 1;
+    let function = home::function(last, 0);
+    let mut old = rail(&gone, function);
+    old.add().unwrap();
+    fs::write(format!("/sys/class/net/rail{last}/device/sriov_numvfs"), "0").unwrap();
+    run(&format!("./start.sh {} rail{last}", home::of_port(last).len()));
+    drop(gone);
+    let pod = Pod::of_cluster("pod-2");
+    let mut new = rail(&pod, function);
+    new.add().unwrap();
+    expect_in(&pod, function);
+    old.without_netns().del().unwrap();
+    new.check().unwrap();
+    new.del().unwrap();
 }
 
 /// As `sriov` and `rdma` in Go have left it: their caches, and the devices in the pod.

@@ -25,6 +25,8 @@ pub(crate) struct Function {
     pub(crate) link: Option<String>,
     /// MTU, MAC, and whether it is up, of its link.
     pub(crate) link_state: Option<(u64, String, bool)>,
+    /// How many packets may wait at its link.
+    pub(crate) queue: Option<u64>,
     /// What the port says of it: MAC, VLAN, rates, checks.
     pub(crate) settings: Value,
     /// Its RDMA device, if this namespace has it.
@@ -70,6 +72,7 @@ fn read(port: usize, settings: &Value, links: &[&Value], rdma: &str) -> Function
         number,
         link,
         link_state,
+        queue: shown.and_then(|shown| shown["txqlen"].as_u64()),
         settings: settings.clone(),
         rdma: only(&device.join("infiniband")).filter(|name| rdma.contains(&format!(" {name}: "))),
         driver: target("driver"),
@@ -91,7 +94,7 @@ pub(crate) fn all() -> &'static [Function] {
 
 /// Brings back whatever an earlier test that failed has left astray, so that one failure stays one.
 pub(crate) fn tidy() {
-    if look() == all() && pods().is_empty() {
+    if look() == all() && pods().is_empty() && traces().is_empty() {
         return;
     }
     for name in pods() {
@@ -103,7 +106,46 @@ pub(crate) fn tidy() {
             restore(now, wanted);
         }
     }
+    for folder in KEPT {
+        output(&format!("find {folder} -maxdepth 1 -type f -delete"));
+    }
+    for family in ["-4", "-6"] {
+        output(&format!("ip {family} route flush table 500"));
+        while output(&format!("ip {family} rule delete pref 1000")).status.success() {}
+    }
+    output("ip neighbour flush nud permanent");
     expect_all();
+}
+
+/// Where plugins keep what they know of pods, ours and those in Go.
+const KEPT: [&str; 8] = [
+    "/run/railweave/cni/sriov",
+    "/run/railweave/cni/ib-sriov",
+    "/run/railweave/cni/rdma",
+    "/run/railweave/cni/coordinator",
+    "/var/lib/cni/sriov",
+    "/var/lib/cni/sriov/pci",
+    "/var/lib/cni/ib-sriov",
+    "/var/lib/cni/rdma",
+];
+
+/// What is left of pods on the node besides functions: files, hidden ones too, rules and routes to pods, neighbours.
+fn traces() -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in KEPT.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_file() {
+            found.push(entry.path().display().to_string());
+        }
+    }
+    let mut shown = |line: String, is_meant: &dyn Fn(&str) -> bool| {
+        found.extend(run(&line).lines().filter(|line| is_meant(line)).map(str::to_owned));
+    };
+    for family in ["-4", "-6"] {
+        shown(format!("ip {family} rule show"), &|line| line.starts_with("1000:"));
+        shown(format!("ip {family} route show table all"), &|line| line.contains(" table 500"));
+    }
+    shown("ip neighbour show nud permanent".to_owned(), &|_| true);
+    found
 }
 
 /// The network namespaces that have a name.
@@ -125,17 +167,23 @@ fn restore(now: &Function, wanted: &Function) {
     output(&format!("{port} spoofchk {}", if settings["spoofchk"] == true { "on" } else { "off" }));
     // This port refuses any MAC from a function that it has given one to, unless it trusts it.
     output(&format!("{port} trust on"));
-    output(&format!("ip link set {link} mtu {mtu}"));
+    output(&format!("ip link set {link} mtu {mtu} txqueuelen {}", wanted.queue.unwrap()));
     output(&format!("ip link set {link} address {mac}"));
     output(&format!("{port} trust off"));
 }
 
-/// Every function is home under its name with its settings, and there is no namespace but the first.
+/// Every function is home under its name with its settings, there is no namespace but the first, and nothing is kept.
 ///
 /// What a namespace leaves behind at its end comes home a moment later.
 pub(crate) fn expect_all() {
     expect_all_functions("at the end");
     assert_eq!(pods(), [""; 0]);
+    expect_no_traces("of pods that are gone");
+}
+
+/// Nothing is kept of any pod.
+pub(crate) fn expect_no_traces(when: &str) {
+    assert_eq!(traces(), [""; 0], "{when}");
 }
 
 /// The same while there are pods.

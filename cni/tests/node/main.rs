@@ -49,6 +49,7 @@ fn main() {
         disasters::a_pod_of_the_plugins_in_go_is_detached,
         disasters::a_hundred_kills_leave_nothing_that_collection_misses,
         disasters::functions_may_vanish_from_their_pods,
+        disasters::functions_may_come_back_before_their_pod_is_detached,
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -64,6 +64,7 @@ pub(crate) fn one_is_as_configured() {
     assert_eq!(settings["rate"]["max_tx"], 100);
     rail.check().unwrap();
 
+    pod.run("ip link set net1 txqueuelen 77");
     rail.del().unwrap();
     assert_eq!(home::look(), home::all());
     rail.del().unwrap();
@@ -173,6 +174,12 @@ pub(crate) fn check_tells_what_has_changed() {
     rail.add().unwrap();
     rail.check().unwrap();
     let port = format!("ip link set rail0 vf {} vlan", function.number);
+    let route = "default via 172.16.11.254 dev net1 table 101 proto 84";
+    pod.run(&format!("ip route delete {route}"));
+    let error = rail.check().unwrap_err();
+    assert_eq!(error["msg"], "interface net1 of the pod has lost its route to 0.0.0.0/0");
+    pod.run(&format!("ip route add {route}"));
+    rail.check().unwrap();
     let changes = [
         ("ip link set net1 down", "ip link set net1 up"),
         ("ip address delete 172.16.11.1/24 dev net1", "ip address add 172.16.11.1/24 dev net1"),
