@@ -166,9 +166,11 @@ impl Agent {
             if edits.is_empty() {
                 return;
             }
-            let written = books.write(&edits).await.pools;
-            edits.retain(|pool, _| !written.contains(pool));
+            let written = books.write(&edits).await;
+            edits.retain(|pool, _| !written.pools.contains(pool));
+            // Whoever was first may be writing on: what is read after the wait is written at once.
             sleep(backoff.wait()).await;
+            books.refresh(written.lost).await;
         }
         let pools: Vec<&str> = edits.keys().map(|pool| &**pool).collect();
         warn!(?pools, "failed to release addresses, they are left to the leader");

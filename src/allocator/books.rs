@@ -10,9 +10,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::json;
 use tracing::warn;
 
+use super::counts::Counts;
+use super::edit::Edit;
 use crate::api::{GROUP, Kind, VERSION};
-use crate::ipam::{Held, Ledger, Ledgers, Record, Writer};
-use crate::net::Address;
+use crate::ipam::{Held, Ledger, Ledgers};
 use crate::sources::describe;
 use crate::telemetry::metrics::Metrics;
 
@@ -32,24 +33,14 @@ pub struct Books {
     ledgers: Ledgers,
     /// What each ledger was read or written at.
     versions: HashMap<Arc<str>, Version>,
+    /// How many addresses each pool has, where that is known better than from its status.
+    totals: HashMap<Arc<str>, i64>,
 }
 
 /// A pool as it was when its records were read or written.
 struct Version {
     resource_version: String,
-    /// `status.totalIPCount`
-    total: Option<i64>,
-}
-
-/// A change of one record.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Edit {
-    /// The address belongs to this record's pod.
-    Set(Address, Record),
-    /// The address is free again, if the pod of this UID still has it.
-    Release(Address, Arc<str>),
-    /// The same, if the record is still in this writer's charge: the pod lives, and another may have gone on with it.
-    GiveUp(Address, Arc<str>, Writer),
+    counts: Counts,
 }
 
 /// What became of a round of writes.
@@ -57,8 +48,8 @@ pub enum Edit {
 pub struct Written {
     /// The pools that were written.
     pub pools: BTreeSet<Arc<str>>,
-    /// Of the others, what was read again: their specs may be new as well.
-    pub reread: Vec<DynamicObject>,
+    /// Of the others, those to be read again before anything is planned with them.
+    pub lost: Vec<Arc<str>>,
 }
 
 /// Why a pool was not written.
@@ -77,8 +68,8 @@ impl Books {
     pub fn new(client: Client, field_manager: &'static str, metrics: Metrics) -> Self {
         let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
         let resource = ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural());
-        let (ledgers, versions) = (Ledgers::default(), HashMap::new());
-        Self { client, resource, field_manager, metrics, ledgers, versions }
+        let (ledgers, versions, totals) = (Ledgers::default(), HashMap::new(), HashMap::new());
+        Self { client, resource, field_manager, metrics, ledgers, versions, totals }
     }
 
     /// The kind of pools, for watches.
@@ -116,7 +107,35 @@ impl Books {
         self.versions.keys()
     }
 
-    /// Writes each pool once. Those that were not written have been read again.
+    /// How many addresses the pools have, as their specs say.
+    pub fn set_totals(&mut self, totals: HashMap<Arc<str>, i64>) {
+        self.totals = totals;
+    }
+
+    /// The pools whose status says other numbers than it should, in no order. Any write mends them, also one without
+    /// edits.
+    pub fn miscounted(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.totals.keys().filter(|pool| {
+            let known = self.versions.get(*pool);
+            known.is_some_and(|known| self.counts(pool).is_some_and(|counts| counts != known.counts))
+        })
+    }
+
+    /// The numbers that a pool's status should say; none where its records cannot be read.
+    fn counts(&self, pool: &str) -> Option<Counts> {
+        let in_use = match self.ledgers.get(pool) {
+            Some(ledger) => ledger.as_ref().ok()?.len(),
+            None => 0,
+        };
+        Some(Counts::of(self.total(pool), in_use))
+    }
+
+    fn total(&self, pool: &str) -> Option<i64> {
+        let told = || self.versions.get(pool).and_then(|known| known.counts.total);
+        self.totals.get(pool).copied().or_else(told)
+    }
+
+    /// Writes each pool once.
     pub async fn write(&mut self, edits: &BTreeMap<Arc<str>, Vec<Edit>>) -> Written {
         let books = &*self;
         let mut writes = Vec::with_capacity(edits.len());
@@ -124,19 +143,18 @@ impl Books {
             writes.push(async move { (pool, books.write_pool(pool, edits).await) }.boxed());
         }
         let results: Vec<_> = futures::stream::iter(writes).buffer_unordered(CONCURRENCY).collect().await;
-        let (mut written, mut unknown) = (Written::default(), Vec::new());
+        let mut written = Written::default();
         for (pool, result) in results {
             match result {
                 Ok(version) => {
                     self.apply(pool, version, &edits[pool]);
                     written.pools.insert(pool.clone());
                 }
-                Err(Unwritten::Unknown) => unknown.push(pool.clone()),
+                Err(Unwritten::Unknown) => written.lost.push(pool.clone()),
                 Err(Unwritten::Gone) => self.forget(pool),
                 Err(Unwritten::Unreadable) => {}
             }
         }
-        written.reread = self.refresh(unknown).await;
         written
     }
 
@@ -160,10 +178,10 @@ impl Books {
             }
         };
         let version = self.versions.get(pool).ok_or(Unwritten::Unknown)?;
-        let in_use = i64::try_from(ledger.len()).unwrap_or(i64::MAX);
-        let mut status = json!({ "allocatedIPs": text, "allocatedIPCount": in_use });
-        if let Some(total) = version.total {
-            status["freeIPCount"] = json!((total - in_use).max(0));
+        let mut status = json!(Counts::of(self.total(pool), ledger.len()));
+        if !edits.is_empty() {
+            // A merge patch removes what is null.
+            status["allocatedIPs"] = json!(text);
         }
         let patch = json!({ "metadata": { "resourceVersion": version.resource_version }, "status": status });
         match self.patch_status(pool, &patch).await {
@@ -205,8 +223,8 @@ impl Books {
         self.client.request(request).await
     }
 
-    /// Reads pools as they are now. One that cannot be read is unknown until its watch speaks or this is tried again.
-    async fn refresh(&mut self, pools: Vec<Arc<str>>) -> Vec<DynamicObject> {
+    /// Reads pools as they are now, their specs as well. One that cannot be read is unknown until its watch speaks or this is tried again.
+    pub async fn refresh(&mut self, pools: Vec<Arc<str>>) -> Vec<DynamicObject> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
         let mut reads = Vec::with_capacity(pools.len());
         for pool in pools {
@@ -239,13 +257,11 @@ impl Books {
             warn!("{error}");
         }
         self.ledgers.insert(pool, ledger);
-        let total = status["totalIPCount"].as_i64();
-        self.versions.insert(pool.into(), Version { resource_version, total });
+        let counts = Counts::told_by(status);
+        self.versions.insert(pool.into(), Version { resource_version, counts });
     }
 
     fn apply(&mut self, pool: &Arc<str>, resource_version: String, edits: &[Edit]) {
-        let total = self.versions.get(pool).and_then(|known| known.total);
-        self.versions.insert(pool.clone(), Version { resource_version, total });
         for edit in edits {
             match edit {
                 Edit::Set(address, record) => self.ledgers.set(pool, *address, record.clone()),
@@ -257,30 +273,8 @@ impl Books {
                 }
             }
         }
-    }
-}
-
-impl Edit {
-    fn apply(&self, ledger: &mut Ledger) {
-        match self {
-            Self::Set(address, record) => {
-                ledger.set(*address, record.clone());
-            }
-            Self::Release(address, _) | Self::GiveUp(address, ..) => {
-                if ledger.get(*address).is_some_and(|record| self.frees(record)) {
-                    ledger.remove(*address);
-                }
-            }
-        }
-    }
-
-    /// Whether it takes this record away.
-    fn frees(&self, record: &Record) -> bool {
-        match self {
-            Self::Set(..) => false,
-            Self::Release(_, uid) => record.pod_uid == *uid,
-            Self::GiveUp(_, uid, writer) => record.pod_uid == *uid && record.writer == *writer,
-        }
+        let counts = self.counts(pool).unwrap_or_default();
+        self.versions.insert(pool.clone(), Version { resource_version, counts });
     }
 }
 
@@ -295,33 +289,6 @@ fn is_newer(version: &str, held: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn record(uid: &str) -> Record {
-        Record::new("team/a".into(), uid.into(), "net1".into())
-    }
-
-    #[test]
-    fn an_address_is_released_only_for_the_pod_that_was_proven_to_be_gone() {
-        let address: Address = "10.0.0.1".parse().unwrap();
-        let mut ledger = Ledger::default();
-        Edit::Set(address, record("old")).apply(&mut ledger);
-        Edit::Release(address, "other".into()).apply(&mut ledger);
-        assert_eq!(ledger.get(address), Some(&record("old")));
-        Edit::Release(address, "old".into()).apply(&mut ledger);
-        assert_eq!(ledger.get(address), None);
-    }
-
-    #[test]
-    fn a_record_that_the_other_writer_goes_on_with_is_not_given_up() {
-        let address: Address = "10.0.0.1".parse().unwrap();
-        let mut ledger = Ledger::default();
-        Edit::Set(address, record("p").by(Writer::Agent)).apply(&mut ledger);
-        Edit::Set(address, record("p").by(Writer::Leader)).apply(&mut ledger);
-        Edit::GiveUp(address, "p".into(), Writer::Agent).apply(&mut ledger);
-        assert_eq!(ledger.get(address), Some(&record("p")));
-        Edit::GiveUp(address, "p".into(), Writer::Leader).apply(&mut ledger);
-        assert_eq!(ledger.get(address), None);
-    }
 
     #[test]
     fn a_watch_that_lags_behind_our_own_writes_is_no_news() {

@@ -1,5 +1,5 @@
-//! What a pool's status says besides its records: how many addresses it has, and whether it must not be allocated
-//! from because an older one has the same addresses.
+//! Whether a pool must not be allocated from because an older one has the same addresses. (The numbers in its status
+//! are written by allocation, together with its records.)
 //!
 //! Two concurrent creates can both pass admission, on two replicas or one: neither was in the other's
 //! catalog. Here the whole cluster is looked at, and the younger pool of each pair gets a condition and an
@@ -14,7 +14,7 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch}
 use kube::runtime::events::{Event, EventType};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -24,7 +24,7 @@ use super::error::fenced;
 use super::supervise::timed;
 use super::{ControllerError, Leader, patch_parameters};
 use crate::api::{Condition, GROUP, Kind, VERSION};
-use crate::rules::{Overlap, PoolFacts};
+use crate::rules::Overlap;
 use crate::sources::{Backoff, describe};
 
 /// The condition's type.
@@ -37,9 +37,6 @@ const RANGES: usize = 8;
 /// What is kept of a pool.
 struct PoolStatus {
     metadata: ObjectMeta,
-    total: Option<i64>,
-    allocated: Option<i64>,
-    free: Option<i64>,
     conditions: Vec<Condition>,
 }
 
@@ -88,11 +85,7 @@ fn note(known: &mut BTreeMap<String, PoolStatus>, event: watcher::Event<DynamicO
         }
         watcher::Event::InitApply(pool) | watcher::Event::Apply(pool) => {
             let (name, new) = (pool.name_any(), PoolStatus::of(pool));
-            let told = |pool: &PoolStatus| {
-                let counted =
-                    pool.allocated.is_some() && pool.free == pool.total.map(|total| pool.free_of(total));
-                (pool.metadata.generation, pool.total, counted, pool.conditions.clone())
-            };
+            let told = |pool: &PoolStatus| (pool.metadata.generation, pool.conditions.clone());
             let news = told(&new);
             known.insert(name, new).is_none_or(|old| told(&old) != news)
         }
@@ -106,19 +99,8 @@ impl PoolStatus {
         let DynamicObject { mut metadata, data, .. } = pool;
         metadata.managed_fields = None;
         metadata.annotations = None;
-        let status = &data["status"];
-        Self {
-            metadata,
-            total: status["totalIPCount"].as_i64(),
-            allocated: status["allocatedIPCount"].as_i64(),
-            free: status["freeIPCount"].as_i64(),
-            conditions: serde_json::from_value(status["conditions"].clone()).unwrap_or_default(),
-        }
-    }
-
-    fn free_of(&self, total: i64) -> i64 {
-        // A pool that was shrunk can have more addresses in use than it has.
-        (total - self.allocated.unwrap_or_default()).max(0)
+        let conditions = serde_json::from_value(data["status"]["conditions"].clone()).unwrap_or_default();
+        Self { metadata, conditions }
     }
 
     fn overlap(&self) -> Option<&Condition> {
@@ -137,53 +119,23 @@ async fn reconcile(
     let mut complete = true;
     for (name, pool) in known.iter_mut() {
         let message = found.get(name).map(String::as_str);
-        let conditions = conditions_with(pool, message, Timestamp::now());
-        let Some(status) = status_with(pool, catalog.peers.pool(name), conditions) else { continue };
+        let Some(conditions) = conditions_with(pool, message, Timestamp::now()) else { continue };
         let patch = json!({
             "metadata": { "resourceVersion": pool.metadata.resource_version },
-            "status": status,
+            "status": { "conditions": conditions },
         });
         let patched = pools.patch_status(name, &patch_parameters(), &Patch::Merge(&patch)).await;
         let Some(patched) = fenced("write the status of a pool", patched)? else {
             complete = false;
             continue;
         };
-        if let Some(message) = message
-            && status.contains_key("conditions")
-        {
+        if let Some(message) = message {
             warn!(pool = name, "{message}");
             tell(leader, &patched, message).await;
         }
         *pool = PoolStatus::of(patched);
     }
     Ok(complete)
-}
-
-/// The members of the status that should be others; none when all are right. Pools that cannot be read keep what
-/// they say.
-fn status_with(
-    pool: &PoolStatus,
-    facts: Option<&PoolFacts>,
-    conditions: Option<Vec<Condition>>,
-) -> Option<Map<String, Value>> {
-    let total = facts.and_then(PoolFacts::addresses).map(|(_, ranges)| {
-        // A /64 has more addresses than the field can say.
-        i64::try_from(ranges.count()).unwrap_or(i64::MAX)
-    });
-    let mut status = Map::new();
-    if let Some(conditions) = conditions {
-        status.insert("conditions".to_owned(), json!(conditions));
-    }
-    if let Some(total) = total.filter(|total| pool.total != Some(*total)) {
-        status.insert("totalIPCount".to_owned(), json!(total));
-    }
-    if pool.allocated.is_none() {
-        status.insert("allocatedIPCount".to_owned(), json!(0));
-    }
-    if let Some(free) = total.map(|total| pool.free_of(total)).filter(|free| pool.free != Some(*free)) {
-        status.insert("freeIPCount".to_owned(), json!(free));
-    }
-    (!status.is_empty()).then_some(status)
 }
 
 /// For each younger pool, what it overlaps.
@@ -239,8 +191,10 @@ async fn tell(leader: &Leader, pool: &DynamicObject, message: &str) {
 mod tests {
     use std::sync::Arc;
 
+    use serde_json::Value;
+
     use super::*;
-    use crate::rules::Peers;
+    use crate::rules::{Peers, PoolFacts};
 
     fn facts(name: &str, created: &str, ips: &str) -> Arc<PoolFacts> {
         let spec = json!({ "subnet": "10.0.0.0/24", "ips": [ips] });
@@ -303,30 +257,5 @@ mod tests {
                 "message": "no other pool has addresses of this one" })
         );
         assert_eq!(conditions_with(&status(&json!([])), None, at(0)), None);
-    }
-
-    #[test]
-    fn the_counts_are_written_when_they_are_others() {
-        let facts = facts("a", "2026-01-01T00:00:00Z", "10.0.0.1-10.0.0.6");
-        let pool = |status: Value| {
-            let pool = json!({ "metadata": { "name": "a" }, "status": status });
-            PoolStatus::of(serde_json::from_value(pool).unwrap())
-        };
-        let written = |status: Value| status_with(&pool(status), Some(&facts), None).map(Value::Object);
-        assert_eq!(
-            written(json!({})),
-            Some(json!({ "totalIPCount": 6, "allocatedIPCount": 0, "freeIPCount": 6 }))
-        );
-        assert_eq!(
-            written(json!({ "totalIPCount": 9, "allocatedIPCount": 4, "freeIPCount": 5 })),
-            Some(json!({ "totalIPCount": 6, "freeIPCount": 2 }))
-        );
-        assert_eq!(
-            written(json!({ "totalIPCount": 6, "allocatedIPCount": 7 })),
-            Some(json!({ "freeIPCount": 0 })),
-            "a pool that was shrunk, or written by others"
-        );
-        assert_eq!(written(json!({ "totalIPCount": 6, "allocatedIPCount": 4, "freeIPCount": 2 })), None);
-        assert_eq!(status_with(&pool(json!({ "allocatedIPCount": 4 })), None, None), None);
     }
 }

@@ -1,6 +1,8 @@
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -35,7 +37,7 @@ impl Candidates {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Choice {
     /// Pools with closer conditions first, then as the user listed them; those of a pattern in natural order.
-    pub(super) pools: Vec<PoolId>,
+    pub(super) pools: Arc<[PoolId]>,
     /// References that mean no pool.
     pub(super) unknown: Vec<String>,
 }
@@ -212,17 +214,19 @@ impl<'a> Finder<'a> {
         if let Some(choice) = self.known.get(names) {
             return choice.clone();
         }
-        let mut choice = Choice::default();
-        let mut seen = HashSet::new();
-        for name in names {
-            let meant = self.pools.meant_by(name);
-            if meant.is_empty() {
-                choice.unknown.push(name.clone());
+        let meant: Vec<Arc<[PoolId]>> = names.iter().map(|name| self.pools.meant_by(name)).collect();
+        let unknown = names.iter().zip(&meant).filter(|(_, pools)| pools.is_empty());
+        let unknown = unknown.map(|(name, _)| name.clone()).collect();
+        let pools = match &meant[..] {
+            [pools] => pools.clone(),
+            several => {
+                // A pool that is named twice counts where it is named first.
+                let mut seen = HashSet::new();
+                let all = several.iter().flat_map(|pools| pools.iter().copied());
+                self.in_order(all.filter(|id| seen.insert(*id)).collect())
             }
-            // A pool that is named twice counts where it is named first.
-            choice.pools.extend(meant.into_iter().filter(|id| names.len() == 1 || seen.insert(*id)));
-        }
-        let choice = Rc::new(self.in_order(choice));
+        };
+        let choice = Rc::new(Choice { pools, unknown });
         self.known.insert(names.to_vec(), choice.clone());
         choice
     }
@@ -235,16 +239,15 @@ impl<'a> Finder<'a> {
         if let Some(choice) = self.defaults.get(&family) {
             return Some(choice.clone());
         }
-        let choice = Rc::new(self.in_order(Choice { pools: pools.to_vec(), unknown: Vec::new() }));
+        let choice = Rc::new(Choice { pools: self.in_order(pools.to_vec()), unknown: Vec::new() });
         self.defaults.insert(family, choice.clone());
         Some(choice)
     }
 
     /// Closer conditions first; the sort is stable, so the user's order stays among equals.
-    fn in_order(&self, mut choice: Choice) -> Choice {
-        let rank = |id: &PoolId| self.pools.at(*id).map_or(0, |pool| pool.affinity.rank);
-        choice.pools.sort_by_key(|id| std::cmp::Reverse(rank(id)));
-        choice
+    fn in_order(&self, mut pools: Vec<PoolId>) -> Arc<[PoolId]> {
+        pools.sort_by_key(|id| Reverse(self.pools.rank(*id)));
+        pools.into()
     }
 }
 

@@ -4,7 +4,7 @@
 //! agent's fallback and `explain` call the same function. Read [`Intent`] and [`BatchPlan`] first, then
 //! [`Pools`] (what may be handed out, and to whom) and [`Ledger`] (what has been handed out). Who may draw from which
 //! pool is decided in `candidates`, `filter` and `match_master`; how demands share pools in `assign`; which address in
-//! `shelf`. Nothing here knows a clock: what is quarantined, or observed at attach time, is given.
+//! `shelf`; whose records are written first, where there is more than one round can write, in `turn`. Nothing here knows a clock: what is quarantined, or observed at attach time, is given.
 
 mod assign;
 mod attachments;
@@ -32,6 +32,7 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod turn;
 mod usage;
 
 pub use attachments::DefaultNetwork;
@@ -51,4 +52,5 @@ pub use record::{Record, Writer};
 pub use selector::Labels;
 pub use shelf::Cap;
 pub use trace::{FamilyTrace, PoolTrace, RailTrace, trace};
+pub use turn::Limits;
 pub use usage::{NodeUsage, PoolUsage, node_usage, pool_states, pool_usage};

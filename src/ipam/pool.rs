@@ -13,7 +13,9 @@ pub struct Pool {
     pub name: Arc<str>,
     /// The subnet; pods get its prefix length.
     pub subnet: Subnet,
-    /// `ips` without `excludeIPs`, reserved addresses and the gateway.
+    /// How many addresses it has, handed out or not: `ips` without `excludeIPs`.
+    pub total: u128,
+    /// Those of them that are handed out: without reserved addresses and the gateway.
     pub allocatable: RangeSet,
     /// `gateway`
     pub gateway: Option<Address>,
@@ -69,7 +71,7 @@ impl Pool {
         let spec = &facts.spec;
         let (subnet, ranges) =
             facts.addresses().ok_or_else(|| "subnet, ips or excludeIPs cannot be read".to_owned())?;
-        let gateway = gateway(spec, subnet)?;
+        let (gateway, total) = (gateway(spec, subnet)?, ranges.count());
         let allocatable = ranges.subtract(reserved);
         let allocatable = match gateway {
             Some(gateway) => allocatable.subtract(&Range::from(gateway).into()),
@@ -78,6 +80,7 @@ impl Pool {
         Ok(Self {
             name: facts.name.as_str().into(),
             subnet,
+            total,
             allocatable,
             gateway,
             routes: spec.routes.iter().flatten().map(canonical).collect(),

@@ -1,5 +1,6 @@
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::pool::{Closed, Pool};
 use crate::catalog::natural_cmp;
@@ -9,8 +10,11 @@ use crate::rules::{Overlap, PoolFacts, Wildcard, suggest};
 /// Place of a pool in [`Pools`]; pools are numbered in the natural order of their names.
 pub(super) type PoolId = usize;
 
+/// Patterns whose meaning is remembered. Networks name few; those of pods' annotations may be without end.
+const REMEMBERED: usize = 1024;
+
 /// Every pool, compiled and indexed: by name, by pattern, and the defaults by family.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Pools {
     /// In natural order of the names; a pool that cannot be read says why.
     in_order: Vec<(Arc<str>, Result<Pool, String>)>,
@@ -18,6 +22,8 @@ pub struct Pools {
     /// In the order of bytes, so that names with a common beginning stand together.
     sorted: Vec<(Arc<str>, PoolId)>,
     defaults: [Vec<PoolId>; 2],
+    /// What patterns mean, from when they are first asked for.
+    meanings: RwLock<HashMap<String, Arc<[PoolId]>>>,
 }
 
 impl Pools {
@@ -97,25 +103,43 @@ impl Pools {
         &self.defaults[slot(family)]
     }
 
-    /// The pools that a reference means, in natural order: the one of this name, or else those that match it as a
-    /// pattern (`*`, `?`, `[..]`, as in Go's `filepath.Match`). A malformed pattern means none.
-    pub(super) fn meant_by(&self, reference: &str) -> Vec<PoolId> {
+    /// The pools that a reference means: the one of this name, or else those that match it as a pattern (`*`, `?`,
+    /// `[..]`, as in Go's `filepath.Match`), with closer conditions first, and in natural order among equals. A
+    /// malformed pattern means none.
+    pub(super) fn meant_by(&self, reference: &str) -> Arc<[PoolId]> {
         if let Some(id) = self.id(reference) {
-            return vec![id];
+            return Arc::new([id]);
         }
         if !Wildcard::is_pattern(reference) {
-            return Vec::new();
+            return Arc::default();
         }
-        let Some(wildcard) = Wildcard::parse(reference) else { return Vec::new() };
-        let beginning = reference.split(['*', '?', '[', '\\']).next().unwrap_or_default();
+        let known = self.meanings.read().unwrap_or_else(PoisonError::into_inner).get(reference).cloned();
+        known.unwrap_or_else(|| {
+            let meant: Arc<[PoolId]> = self.matching(reference).into();
+            let mut meanings = self.meanings.write().unwrap_or_else(PoisonError::into_inner);
+            if meanings.len() < REMEMBERED {
+                meanings.insert(reference.to_owned(), meant.clone());
+            }
+            meant
+        })
+    }
+
+    fn matching(&self, pattern: &str) -> Vec<PoolId> {
+        let Some(wildcard) = Wildcard::parse(pattern) else { return Vec::new() };
+        let beginning = pattern.split(['*', '?', '[', '\\']).next().unwrap_or_default();
         // Most patterns are a beginning and a star: then every name with the beginning matches.
-        let any_end = reference.strip_prefix(beginning) == Some("*");
+        let any_end = pattern.strip_prefix(beginning) == Some("*");
         let from = self.sorted.partition_point(|(name, _)| &**name < beginning);
         let begun = self.sorted[from..].iter().take_while(|(name, _)| name.starts_with(beginning));
         let matching = begun.filter(|(name, _)| any_end || wildcard.matches(name));
         let mut ids: Vec<PoolId> = matching.map(|(_, id)| *id).collect();
-        ids.sort_unstable();
+        ids.sort_unstable_by_key(|id| (Reverse(self.rank(*id)), *id));
         ids
+    }
+
+    /// How closely a pool is meant for a pod: greater is tried first.
+    pub(super) fn rank(&self, id: PoolId) -> u8 {
+        self.at(id).map_or(0, |pool| pool.affinity.rank)
     }
 }
 

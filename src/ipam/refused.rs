@@ -35,7 +35,7 @@ impl Question<'_> {
 
     /// The candidates that fulfil every condition.
     pub(super) fn eligible(&self, pools: &Pools) -> Eligible {
-        let candidates = self.choice().map(|choice| choice.pools.as_slice()).unwrap_or_default();
+        let candidates = self.choice().map(|choice| &*choice.pools).unwrap_or_default();
         let under = |addresses: Option<&[_]>| -> Vec<PoolId> {
             let serves = |id: &&PoolId| {
                 pools.at(**id).is_ok_and(|pool| {
@@ -74,7 +74,7 @@ impl Question<'_> {
         for name in &unknown {
             refuse(Refusal::Unknown, name, unknown_detail(name, pools));
         }
-        for id in candidates {
+        for &id in candidates.iter() {
             let name = pools.name(id);
             match pools.at(id) {
                 Err(reason) => refuse(Refusal::Unreadable, name, reason.to_owned()),

@@ -40,27 +40,30 @@ impl Wildcard {
     /// Whether the whole name matches.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        let name: Vec<char> = name.chars().collect();
-        let (mut token, mut at) = (0, 0);
+        let (mut tokens, mut rest) = (self.tokens.as_slice(), name);
         // Where to go on when what follows the last `*` does not fit: that `*` takes one character more.
-        let mut retry: Option<(usize, usize)> = None;
-        while at < name.len() || token < self.tokens.len() {
-            match self.tokens.get(token) {
-                Some(Token::Run) => {
-                    retry = Some((token, at + 1));
-                    token += 1;
+        let mut retry: Option<(&[Token], &str)> = None;
+        loop {
+            let (token, mut behind) = (tokens.split_first(), rest.chars());
+            match (token, behind.next()) {
+                (None, None) | (Some((Token::Run, [])), _) => return true,
+                (Some((Token::Run, after)), _) => {
+                    (tokens, retry) = (after, Some((after, rest)));
                 }
-                Some(one) if name.get(at).is_some_and(|&next| one.fits(next)) => {
-                    token += 1;
-                    at += 1;
+                (Some((one, after)), Some(next)) if one.fits(next) => {
+                    (tokens, rest) = (after, behind.as_str());
                 }
-                _ => match retry.filter(|&(_, from)| from <= name.len()) {
-                    Some(from) => (token, at) = from,
-                    None => return false,
-                },
+                _ => {
+                    let Some((after, from)) = retry else { return false };
+                    let mut shorter = from.chars();
+                    if shorter.next().is_none() {
+                        return false;
+                    }
+                    (tokens, rest) = (after, shorter.as_str());
+                    retry = Some((tokens, rest));
+                }
             }
         }
-        true
     }
 }
 

@@ -53,10 +53,16 @@ impl kube::runtime::utils::Backoff for Backoff {
 /// Between half of `duration` and all of it.
 #[must_use]
 pub fn jitter(duration: Duration) -> Duration {
+    let half = duration / 2;
+    half + spread(half)
+}
+
+/// Between nothing and `duration`.
+#[must_use]
+pub fn spread(duration: Duration) -> Duration {
     // Every `RandomState` has new keys, which is all the randomness that spreading out needs.
     let random = RandomState::new().build_hasher().finish() % 1024;
-    let half = duration / 2;
-    half + half * u32::try_from(random).unwrap_or_default() / 1024
+    duration * u32::try_from(random).unwrap_or_default() / 1024
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod directory;
 mod manifest;
 mod mirror;
 
-pub use backoff::{Backoff, jitter};
+pub use backoff::{Backoff, jitter, spread};
 pub use describe::describe;
 pub use directory::{Directory, DirectoryError, View, assemble};
 pub use manifest::{FileProblem, Group, Manifest, default_namespace, is_config, read_manifests};

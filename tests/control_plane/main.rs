@@ -32,6 +32,7 @@ mod installation;
 mod load;
 mod measure;
 mod measure_allocation;
+mod measure_resync;
 mod namespaces;
 mod networks;
 mod node_agent;
@@ -82,6 +83,7 @@ fn trials() -> Vec<Trial> {
             measure::a_replica_of_a_big_cluster,
             burst::of_400_and_1000_pods,
             measure_allocation::what_addresses_cost,
+            measure_resync::of_a_leader_of_5000_nodes,
             agent::cost_of_attaching_without_the_leader,
         ];
     }

@@ -2,8 +2,8 @@
 //! fenced writes.
 //!
 //! One task owns the records. It reads the world when somebody needs it and believes it for half a minute: every write
-//! is fenced by the pool's `resourceVersion`, so a pool that has changed since is read again, spec and all, and what a
-//! write did not touch was only a choice among pools. Nobody is refused on what is not fresh. Who creates the
+//! is fenced by the pool's `resourceVersion`, so a pool that has changed since is read again, spec and all, right
+//! before the next plan, and what a write did not touch was only a choice among pools. Nobody is refused on what is not fresh. Who creates the
 //! endpoint decides a race with the leader; what this agent took beside that goes back.
 
 mod request;
@@ -26,12 +26,20 @@ use crate::api::{AllocationDetail, SpiderEndpoint};
 use crate::ipam::{
     self, Allocation, BatchPlan, Failure, Families, Held, Inputs, Intent, NodeFacts, Outcome, Writer, tells,
 };
-use crate::sources::{Backoff, describe};
+use crate::sources::{Backoff, describe, spread};
 
 pub(super) use self::request::{Rail, Request};
 
 /// Pods that ask within this time are one batch.
 const GATHER: Duration = Duration::from_millis(10);
+
+/// Without a leader, the agents of many nodes begin at the same moment, and of those who write a pool at the same time
+/// one succeeds: each waits a time of its own, up to this, before it reads what it then writes.
+const SPREAD: Duration = Duration::from_millis(200);
+
+/// After others were first: they are likely to write on for a while. The longest is for very many agents.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// An API server that takes longer to list the pools is asked again.
 const LONGEST_READ: Duration = Duration::from_secs(20);
@@ -65,14 +73,14 @@ enum End {
 /// Serves requests for ever.
 pub(super) async fn run(agent: Arc<Agent>, mut requests: mpsc::Receiver<Request>) {
     let mut work = Work { agent, world: None, open: Vec::new(), surplus: Edits::new() };
-    let new_backoff = || Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
+    let new_backoff = || Backoff::new(FIRST_WAIT, LONGEST_WAIT);
     let mut backoff = new_backoff();
     loop {
         if work.open.is_empty() {
             let Some(first) = requests.recv().await else { return };
             work.open.push(first);
             backoff = new_backoff();
-            sleep(GATHER).await;
+            sleep(GATHER + spread(SPREAD)).await;
         } else {
             sleep(backoff.wait()).await;
         }
@@ -103,21 +111,16 @@ impl Work {
             let sets = changes.iter().map(|change| Edit::Set(change.address, change.record.clone()));
             edits.entry(pool.clone()).or_default().extend(sets);
         }
-        let Ok(written) = timeout(LONGEST_WRITE, world.books.write(&edits)).await else {
+        let Ok(written) = timeout(LONGEST_WRITE, world.write(&edits)).await else {
             // Nobody knows what was written.
             self.world = None;
             return self.put_off(asked, "the API server does not answer to writes of pools");
         };
-        world.take_in(&written.reread);
-        if written.pools.len() + written.reread.len() < edits.len() {
-            // Some pool is gone, or could not be read again.
-            world.doubt();
-        }
         let mut asked: Vec<(Request, bool)> = asked.into_iter().map(|request| (request, true)).collect();
         for (pool, changes) in &plan.changes {
             for change in changes {
                 let (request, complete) = &mut asked[change.intent];
-                if !written.pools.contains(pool) {
+                if !written.contains(pool) {
                     *complete = false;
                 } else if !change.inherited {
                     request.took.push(Held { pool: pool.clone(), address: change.address });
@@ -146,14 +149,15 @@ impl Work {
         self.give_back().await;
     }
 
-    /// Reads the world unless what is known of it will do; returns whether it was read now.
+    /// Reads the world, or as much of it as others have written since; returns whether all of it was read now.
     async fn read(&mut self) -> Result<bool, String> {
-        if self.world.as_ref().is_some_and(World::will_do) {
+        let late = |_| format!("no answer within {} s", LONGEST_READ.as_secs());
+        if let Some(mut world) = self.world.take().filter(World::will_do) {
+            timeout(LONGEST_READ, world.refresh()).await.map_err(late)?;
+            self.world = Some(world);
             return Ok(false);
         }
-        self.world = None;
-        let read = timeout(LONGEST_READ, World::read(&self.agent)).await;
-        let read = read.map_err(|_| format!("no answer within {} s", LONGEST_READ.as_secs()))?;
+        let read = timeout(LONGEST_READ, World::read(&self.agent)).await.map_err(late)?;
         self.world = Some(read.map_err(|error| describe(&error))?);
         Ok(true)
     }
@@ -308,13 +312,13 @@ impl Work {
     async fn give_back(&mut self) {
         let edits = std::mem::take(&mut self.surplus);
         let Some(world) = self.world.as_mut().filter(|_| !edits.is_empty()) else { return };
-        let Ok(written) = timeout(LONGEST_WRITE, world.books.write(&edits)).await else {
+        let Ok(written) = timeout(LONGEST_WRITE, world.write(&edits)).await else {
             self.world = None;
             return warn!(
                 "the API server does not answer: addresses that are not used stay recorded until their pods are gone"
             );
         };
-        for pool in edits.keys().filter(|pool| !written.pools.contains(*pool)) {
+        for pool in edits.keys().filter(|pool| !written.contains(*pool)) {
             warn!(pool = &**pool, "addresses that are not used stay recorded until their pods are gone");
         }
     }

@@ -1,5 +1,5 @@
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::Request;
+use super::{Edits, Request};
 use crate::agent::{Agent, FIELD_MANAGER};
 use crate::allocator::{Books, reserved_addresses};
 use crate::api::{AllocationDetail, GROUP, Kind, SpiderReservedIP, VERSION};
@@ -33,6 +33,8 @@ pub(super) struct World {
     identity: Identity,
     node: Arc<NodeView>,
     namespaces: HashMap<String, Arc<NamespaceView>>,
+    /// Pools that somebody else has written since.
+    stale: Vec<Arc<str>>,
     until: Instant,
 }
 
@@ -61,8 +63,8 @@ impl World {
         let labels = node.metadata.labels.unwrap_or_default();
         let node = Arc::new(NodeView { name: options.node.clone(), labels });
         let pools = compile(&catalog, &reserved, &identity);
-        let (namespaces, until) = (HashMap::new(), Instant::now() + BELIEVED);
-        Ok(Self { books, catalog, pools, objects, reserved, identity, node, namespaces, until })
+        let (namespaces, stale, until) = (HashMap::new(), Vec::new(), Instant::now() + BELIEVED);
+        Ok(Self { books, catalog, pools, objects, reserved, identity, node, namespaces, stale, until })
     }
 
     /// Whether it is recent enough for a plan whose writes are fenced.
@@ -75,11 +77,28 @@ impl World {
         self.until = Instant::now();
     }
 
-    /// Takes in pools that were read again.
-    pub(super) fn take_in(&mut self, pools: &[DynamicObject]) {
+    /// Writes each pool once; returns those that were written. The others are read again before the next plan.
+    pub(super) async fn write(&mut self, edits: &Edits) -> BTreeSet<Arc<str>> {
+        let written = self.books.write(edits).await;
+        if written.pools.len() + written.lost.len() < edits.len() {
+            // Some pool is gone, or its records cannot be read.
+            self.doubt();
+        }
+        self.stale.extend(written.lost);
+        written.pools
+    }
+
+    /// Reads again what somebody else wrote, specs as well.
+    pub(super) async fn refresh(&mut self) {
+        let stale = std::mem::take(&mut self.stale);
+        let count = stale.len();
+        let reread = self.books.refresh(stale).await;
+        if reread.len() < count {
+            self.doubt();
+        }
         let mut news = false;
-        for pool in pools {
-            news |= apply(&mut self.objects, Kind::IpPool, pool.clone());
+        for pool in reread {
+            news |= apply(&mut self.objects, Kind::IpPool, pool);
         }
         if news {
             self.catalog = Catalog::compile(&self.objects, self.catalog.settings.clone(), &self.identity);

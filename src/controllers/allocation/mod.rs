@@ -2,31 +2,35 @@
 //!
 //! One task owns everything: it gathers what the watches say, plans every waiting pod in one batch, writes each
 //! touched pool once ([`crate::allocator::Books`]), then has the endpoints written. While those writes are under way,
-//! the next pods gather. A pod whose pool was written by somebody else meanwhile is planned again with what that
+//! the next pods gather. Where the pods need more pools than one round writes, those go first that share their writes
+//! with most others, as long as nobody waits too long for that ([`BatchPlan::turn`]). A pod whose pool was written by somebody else meanwhile is planned again with what that
 //! left. [`release`] takes addresses back. Pods that were annotated by hand are not followed here: the agent of
 //! their node makes the same plan when they are attached.
 
 mod keeper;
 mod options;
 mod outdated;
+mod pace;
 mod release;
+mod report;
 mod waiting;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use kube::runtime::watcher;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
 pub use self::options::{AllocationOptions, Collection};
 use self::outdated::Outdated;
-use self::release::{Proof, Releases, SuspectRecords};
+use self::pace::Pace;
+use self::release::{Proof, Releases};
 use self::waiting::{Waiting, tell};
 use self::world::{News, Seen, Watches, World};
 use super::supervise::timed;
@@ -73,9 +77,10 @@ struct Work<'a> {
     waiting: Waiting,
     releases: Releases,
     outdated: Outdated,
-    /// Allocations whose records are written and whose endpoints are not.
-    undelivered: VecDeque<(Intent, Allocation)>,
+    /// Endpoints of pods whose records are written, each on its way or waiting for one of the permits.
     deliveries: JoinSet<(Intent, Result<Delivered, kube::Error>)>,
+    permits: Arc<Semaphore>,
+    pace: Pace,
     proofs: JoinSet<Proof>,
     /// When the pools were last counted by how full they are.
     counted: Option<Instant>,
@@ -90,8 +95,9 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
         waiting: Waiting::default(),
         releases: Releases::new(leader.allocation.collection.clone()),
         outdated: Outdated::default(),
-        undelivered: VecDeque::new(),
         deliveries: JoinSet::new(),
+        permits: Arc::new(Semaphore::new(DELIVERIES)),
+        pace: Pace::default(),
         proofs: JoinSet::new(),
         counted: None,
     };
@@ -134,8 +140,8 @@ impl Work<'_> {
     }
 
     fn next_look(&self) -> Instant {
-        let due = [self.waiting.next_due(), self.releases.next_due()].into_iter().flatten().min();
-        due.unwrap_or_else(|| Instant::now() + IDLE)
+        let due = [self.waiting.next_due(), self.releases.next_due(), self.world.counts_due()];
+        due.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + IDLE)
     }
 
     fn note(&mut self, seen: Result<Seen, watcher::Error>) {
@@ -193,32 +199,73 @@ impl Work<'_> {
             let collection = &self.leader.allocation.collection;
             self.outdated.look(&self.world, collection, stickiness, &self.leader.client);
         }
+        self.world.compile(&catalog, &self.leader.namespace);
         let intents = self.intents(&catalog).await;
         let plan = self.plan(&catalog, &intents);
         let mut edits = self.releases.take();
+        let turn = self.turn(&plan, &intents, &edits);
         for (pool, changes) in &plan.changes {
-            let sets = changes.iter().map(|change| Edit::Set(change.address, change.record.clone()));
-            edits.entry(pool.clone()).or_default().extend(sets);
-        }
-        let written =
-            if edits.is_empty() { BTreeSet::new() } else { self.world.books.write(&edits).await.pools };
-        self.releases.written(&edits, &written, &self.leader.metrics);
-        // Indices of pods whose records are not all written; they are planned again at once.
-        let mut again = vec![false; intents.len()];
-        for (pool, changes) in &plan.changes {
-            if !written.contains(pool) {
-                for change in changes {
-                    again[change.intent] = true;
-                }
+            let now = changes.iter().filter(|change| turn[change.intent]);
+            let mut sets = now.map(|change| Edit::Set(change.address, change.record.clone())).peekable();
+            if sets.peek().is_some() {
+                edits.entry(pool.clone()).or_default().extend(sets);
             }
         }
-        for ((intent, outcome), again) in intents.into_iter().zip(plan.outcomes).zip(again) {
+        self.world.add_miscounted(&mut edits);
+        let written = self.write(&edits).await;
+        self.releases.written(&edits, &written, &self.leader.metrics);
+        self.conclude(intents, plan, turn, &written).await;
+        self.report();
+        self.count_pools();
+        Ok(())
+    }
+
+    /// Which pods of the plan are written in this round.
+    fn turn(&mut self, plan: &BatchPlan, intents: &[Intent], releases: &Edits) -> Vec<bool> {
+        let waited: Vec<Duration> = intents.iter().map(|intent| self.waiting.waited(&intent.uid)).collect();
+        let limits = self.pace.limits(plan.changes.len(), self.waiting.still_come());
+        let turn = plan.turn(&waited, &releases.keys().map(|pool| &**pool).collect(), limits);
+        let count = u64::try_from(turn.iter().filter(|now| **now).count()).unwrap_or(u64::MAX);
+        if count == 0 && !turn.is_empty() {
+            self.waiting.pause();
+        } else if count > 0 {
+            let metrics = &self.leader.metrics;
+            metrics.ipam_batches.inc();
+            metrics.ipam_batched_pods.inc_by(count);
+            metrics.allocations.inc_by(count);
+        }
+        turn
+    }
+
+    /// Writes each pool once, and takes the time.
+    async fn write(&mut self, edits: &Edits) -> BTreeSet<Arc<str>> {
+        if edits.is_empty() {
+            return BTreeSet::new();
+        }
+        let begun = Instant::now();
+        let written = self.world.write(edits).await;
+        self.pace.took(edits.len(), begun.elapsed());
+        written
+    }
+
+    /// Has endpoints written where all records are, and says why who gets nothing does not.
+    async fn conclude(
+        &mut self,
+        intents: Vec<Intent>,
+        plan: BatchPlan,
+        mut complete: Vec<bool>,
+        written: &BTreeSet<Arc<str>>,
+    ) {
+        for (_, changes) in plan.changes.iter().filter(|(pool, _)| !written.contains(*pool)) {
+            for change in changes {
+                complete[change.intent] = false;
+            }
+        }
+        for ((intent, outcome), complete) in intents.into_iter().zip(plan.outcomes).zip(complete) {
             match outcome {
-                Outcome::Planned(_) if again => self.waiting.again(&intent.uid),
-                Outcome::Planned(allocation) => {
-                    self.waiting.delivering(&intent.uid);
-                    self.undelivered.push_back((intent, allocation));
-                }
+                Outcome::Planned(allocation) if complete => self.deliver(intent, allocation),
+                // They are planned again at once.
+                Outcome::Planned(_) => self.waiting.again(&intent.uid),
                 Outcome::Failed(failure) => {
                     if let Some(pod) = self.world.pods.get(&intent.uid).cloned() {
                         self.failed(&pod, &failure).await;
@@ -226,10 +273,6 @@ impl Work<'_> {
                 }
             }
         }
-        self.deliver();
-        self.report();
-        self.count_pools(&catalog);
-        Ok(())
     }
 
     /// The pods that wait and can be planned, in the order in which they came.
@@ -251,21 +294,16 @@ impl Work<'_> {
         intents
     }
 
-    fn plan(&mut self, catalog: &Arc<Catalog>, intents: &[Intent]) -> BatchPlan {
+    fn plan(&self, catalog: &Catalog, intents: &[Intent]) -> BatchPlan {
         if intents.is_empty() {
             return BatchPlan::default();
         }
-        self.world.compile(catalog, &self.leader.namespace);
         let Some(pools) = self.world.pools() else { return BatchPlan::default() };
         let families = Families { v4: catalog.settings.enable_ipv4, v6: catalog.settings.enable_ipv6 };
         let quarantine = self.releases.quarantine();
         let (ledgers, nodes) = (self.world.books.ledgers(), self.world.facts.all());
         let (cap, writer) = (self.leader.allocation.cap, Writer::Leader);
         let inputs = Inputs { pools, ledgers, nodes, quarantine, families, cap, writer };
-        let metrics = &self.leader.metrics;
-        metrics.ipam_batches.inc();
-        metrics.ipam_batched_pods.inc_by(u64::try_from(intents.len()).unwrap_or(u64::MAX));
-        metrics.allocations.inc_by(u64::try_from(intents.len()).unwrap_or(u64::MAX));
         ipam::plan(&inputs, intents)
     }
 
@@ -280,19 +318,17 @@ impl Work<'_> {
         }
     }
 
-    fn deliver(&mut self) {
-        while self.deliveries.len() < DELIVERIES
-            && let Some((intent, allocation)) = self.undelivered.pop_front()
-        {
-            let client = self.leader.client.clone();
-            let known =
-                self.world.endpoints.get(&intent.holder.key).filter(|known| *known.uid != *intent.uid);
-            let earlier = known.and_then(|known| known.resource_version.clone());
-            self.deliveries.spawn(async move {
-                let delivered = deliver(&client, &intent, &allocation, earlier).await;
-                (intent, delivered)
-            });
-        }
+    /// Has an endpoint written. That goes on beside the next rounds.
+    fn deliver(&mut self, intent: Intent, allocation: Allocation) {
+        self.waiting.delivering(&intent.uid);
+        let (client, permits) = (self.leader.client.clone(), self.permits.clone());
+        let known = self.world.endpoints.get(&intent.holder.key).filter(|known| *known.uid != *intent.uid);
+        let earlier = known.and_then(|known| known.resource_version.clone());
+        self.deliveries.spawn(async move {
+            let _permit = permits.acquire().await;
+            let delivered = deliver(&client, &intent, &allocation, earlier).await;
+            (intent, delivered)
+        });
     }
 
     fn delivered(&mut self, intent: &Intent, delivered: Result<Delivered, kube::Error>) {
@@ -311,43 +347,6 @@ impl Work<'_> {
                 self.waiting.again(&intent.uid);
             }
         }
-        self.deliver();
-    }
-
-    /// Counts the pools by how full they are, now and then: it looks at all of them.
-    fn count_pools(&mut self, catalog: &Arc<Catalog>) {
-        let now = Instant::now();
-        if self.counted.is_some_and(|counted| counted + IDLE > now) {
-            return;
-        }
-        self.counted = Some(now);
-        self.world.compile(catalog, &self.leader.namespace);
-        let Some(pools) = self.world.pools() else { return };
-        for (state, count) in ipam::pool_states(pools, self.world.books.ledgers()) {
-            let gauge = self.leader.metrics.ipam_pools.with_label_values(&[state]);
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-    }
-
-    fn report(&self) {
-        let metrics = &self.leader.metrics;
-        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        metrics.ipam_waiting.set(count(self.waiting.len()));
-        let records: usize = self
-            .world
-            .books
-            .ledgers()
-            .iter()
-            .filter_map(|(_, ledger)| Some(ledger.as_ref().ok()?.len()))
-            .sum();
-        let SuspectRecords { suspect, held } = self.releases.suspect_records(self.world.books.ledgers());
-        for (state, records) in
-            [("in-use", records.saturating_sub(suspect + held)), ("suspect", suspect), ("held", held)]
-        {
-            metrics.ipam_records.with_label_values(&[state]).set(count(records));
-        }
-        metrics.ipam_quarantined.set(count(self.releases.quarantined()));
-        metrics.ipam_suspects.set(count(self.releases.suspects()));
     }
 }
 

@@ -14,6 +14,10 @@ use crate::sources::describe;
 
 /// A pod that got nothing is tried again at the latest after this.
 const RETRY: Duration = Duration::from_secs(10);
+/// Pods that come within this time of each other are a stream.
+const STREAM: Duration = Duration::from_millis(250);
+/// Between two looks while all that wait are waiting for others.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Pods that need addresses, from when they are seen bound until their endpoint is written.
 #[derive(Default)]
@@ -21,6 +25,10 @@ pub(super) struct Waiting {
     pods: HashMap<Arc<str>, Wait>,
     /// How many pods have waited so far.
     came: u64,
+    /// When the last one came.
+    last: Option<Instant>,
+    /// Nobody is due before this.
+    paused: Option<Instant>,
 }
 
 struct Wait {
@@ -47,7 +55,7 @@ impl Waiting {
     pub(super) fn add(&mut self, uid: &Arc<str>) {
         let (now, number) = (Instant::now(), self.came);
         self.pods.entry(uid.clone()).or_insert_with(|| {
-            self.came += 1;
+            (self.came, self.last) = (self.came + 1, Some(now));
             Wait { number, since: now, stage: Stage::Due(now), told: None }
         });
     }
@@ -73,10 +81,18 @@ impl Waiting {
     /// Pods to plan now, in the order in which they came.
     pub(super) fn due(&self) -> Vec<Arc<str>> {
         let now = Instant::now();
+        if self.paused.is_some_and(|until| until > now) {
+            return Vec::new();
+        }
         let is_due = |wait: &Wait| matches!(wait.stage, Stage::Due(time) if time <= now);
         let mut due: Vec<_> = self.pods.iter().filter(|(_, wait)| is_due(wait)).collect();
         due.sort_unstable_by_key(|(_, wait)| wait.number);
         due.into_iter().map(|(uid, _)| uid.clone()).collect()
+    }
+
+    /// How long a pod has waited.
+    pub(super) fn waited(&self, uid: &str) -> Duration {
+        self.pods.get(uid).map(|wait| wait.since.elapsed()).unwrap_or_default()
     }
 
     /// When the next pod is due.
@@ -85,7 +101,17 @@ impl Waiting {
             Stage::Due(time) => Some(time),
             Stage::Delivering | Stage::Delivered => None,
         });
-        due.min()
+        due.min().map(|due| self.paused.map_or(due, |paused| due.max(paused)))
+    }
+
+    /// Nobody is due for a moment.
+    pub(super) fn pause(&mut self) {
+        self.paused = Some(Instant::now() + PAUSE);
+    }
+
+    /// Whether pods are coming one after the other.
+    pub(super) fn still_come(&self) -> bool {
+        self.last.is_some_and(|last| last.elapsed() < STREAM)
     }
 
     /// Plan it again at once.
@@ -184,6 +210,17 @@ mod tests {
         assert!(!waiting.refused("a", "rail 3 is full"));
         assert!(waiting.refused("a", "rail 4 is full"));
         assert!(!waiting.refused("gone", "rail 4 is full"));
+    }
+
+    #[test]
+    fn while_those_that_wait_wait_for_others_nobody_is_due() {
+        let mut waiting = waiting(&["a"]);
+        assert!(waiting.still_come());
+        waiting.pause();
+        assert_eq!(due(&waiting), Vec::<String>::new());
+        assert!(waiting.next_due().is_some_and(|due| due > Instant::now()));
+        waiting.remove("a");
+        assert_eq!(waiting.next_due(), None);
     }
 
     #[test]

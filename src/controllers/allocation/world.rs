@@ -1,4 +1,6 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{BoxStream, SelectAll, select_all};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
@@ -6,17 +8,24 @@ use kube::api::DynamicObject;
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, Config, Event};
 use kube::{Api, ResourceExt};
+use tokio::time::Instant;
 
+use super::Edits;
 use super::options::NodeReport;
 use crate::allocator::{Books, EndpointFacts, NodeState, PodFacts, reserved_addresses};
 use crate::api::{RailNode, SpiderEndpoint, SpiderReservedIP, keys};
 use crate::catalog::Catalog;
 use crate::controllers::{FIELD_MANAGER, Leader};
 use crate::ipam::{
-    Attachment, DefaultNetwork, Failure, Holder, Intent, NamespaceView, NodeFacts, Pools, Stickiness,
+    Attachment, DefaultNetwork, Failure, Holder, Intent, NamespaceView, NodeFacts, Pool, Pools, Stickiness,
 };
 use crate::net::RangeSet;
 use crate::sources::{Mirror, follow};
+
+/// Pools that are written at a time for their numbers alone: pods that come meanwhile wait for that.
+const COUNTS: usize = 32;
+/// Between two such rounds.
+const COUNT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Everything allocation depends on, as the watches tell it.
 pub(super) struct World {
@@ -31,6 +40,8 @@ pub(super) struct World {
     listing: Vec<String>,
     pools_listed: bool,
     compiled: Option<(Arc<Catalog>, Pools)>,
+    /// When to look for pools whose status says other numbers than it should.
+    counts_due: Option<Instant>,
 }
 
 /// An event of one of the watches.
@@ -73,6 +84,7 @@ impl World {
             listing: Vec::new(),
             pools_listed: false,
             compiled: None,
+            counts_due: None,
         }
     }
 
@@ -179,6 +191,14 @@ impl World {
     }
 
     fn note_pool(&mut self, event: Event<DynamicObject>) -> bool {
+        let news = self.note_records(event);
+        if news {
+            self.counts_due = Some(Instant::now());
+        }
+        news
+    }
+
+    fn note_records(&mut self, event: Event<DynamicObject>) -> bool {
         match event {
             Event::Init => {
                 self.listing.clear();
@@ -247,7 +267,38 @@ impl World {
         }
         let reserved = self.reserved.iter().fold(RangeSet::default(), |all, (_, ranges)| all.union(ranges));
         let pools = Pools::compile(catalog.peers.pools(), &catalog.peers.overlaps(), &reserved, release);
+        let total = |(name, pool): (&str, Result<&Pool, &str>)| {
+            // A /64 has more addresses than the field can say.
+            Some((Arc::from(name), i64::try_from(pool.ok()?.total).unwrap_or(i64::MAX)))
+        };
+        self.books.set_totals(pools.iter().filter_map(total).collect());
+        self.counts_due = Some(Instant::now());
         self.compiled = Some((catalog.clone(), pools));
+    }
+
+    /// Adds pools whose numbers should be others to those that are written, unless these are many; a write without
+    /// edits mends them.
+    pub(super) fn add_miscounted(&mut self, edits: &mut Edits) {
+        let room = COUNTS.saturating_sub(edits.len());
+        if room == 0 || self.counts_due.is_none_or(|due| due > Instant::now()) {
+            return;
+        }
+        let miscounted = self.books.miscounted().filter(|pool| !edits.contains_key(*pool));
+        let miscounted: Vec<_> = miscounted.take(room).cloned().collect();
+        self.counts_due = (!miscounted.is_empty()).then(|| Instant::now() + COUNT_AGAIN);
+        edits.extend(miscounted.into_iter().map(|pool| (pool, Vec::new())));
+    }
+
+    /// When there are numbers to look for.
+    pub(super) fn counts_due(&self) -> Option<Instant> {
+        self.counts_due
+    }
+
+    /// Writes each pool once; returns those that were written. The others have been read again.
+    pub(super) async fn write(&mut self, edits: &Edits) -> BTreeSet<Arc<str>> {
+        let written = self.books.write(edits).await;
+        self.books.refresh(written.lost).await;
+        written.pools
     }
 
     /// What is known of a node.

@@ -13,6 +13,7 @@ mod routes;
 mod sizing;
 mod sources;
 mod trace;
+mod turn;
 mod usage;
 
 use std::collections::{BTreeMap, HashMap};
