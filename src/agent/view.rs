@@ -22,7 +22,8 @@ pub(super) struct Seen {
     pub(super) endpoints: Mirror<EndpointFacts>,
     pub(super) rail_node: Mirror<Arc<RailNodeSpec>>,
     pub(super) coordinator: Mirror<Arc<SpiderCoordinator>>,
-    pub(super) config: Mirror<String>,
+    /// The text of its key; none when it has no such key.
+    pub(super) config: Mirror<Option<String>>,
     pub(super) settings: Arc<Settings>,
 }
 

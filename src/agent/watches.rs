@@ -24,7 +24,7 @@ enum Told {
     Endpoint(Box<Event<(String, EndpointFacts)>>),
     RailNode(Event<(String, Arc<RailNodeSpec>)>),
     Coordinator(Event<(String, Arc<SpiderCoordinator>)>),
-    Config(Event<(String, String)>),
+    Config(Event<(String, Option<String>)>),
 }
 
 type Watches = SelectAll<BoxStream<'static, Result<Told, watcher::Error>>>;
@@ -93,7 +93,7 @@ fn watches(agent: &Agent) -> Watches {
         follow(
             Api::<ConfigMap>::namespaced(client(), &options.namespace),
             named(&options.config_map),
-            |map| (map.name_any(), map.data.unwrap_or_default().remove(CONFIG_KEY).unwrap_or_default()),
+            |map| (map.name_any(), map.data.unwrap_or_default().remove(CONFIG_KEY)),
             Told::Config,
         ),
     ])
@@ -109,11 +109,19 @@ fn take_in(seen: &mut Seen, told: Told) {
     }
 }
 
-/// A configuration that cannot be read leaves the last good one in force.
+/// A configuration that cannot be read, or is gone, leaves the last good one in force.
 fn configure(agent: &Agent) {
-    let text = agent.view.read(|seen| seen.config.iter().next().map(|(_, text)| text.clone()));
-    let parsed = settings::parse(text.as_deref().unwrap_or_default(), &Settings::default());
-    match parsed {
+    let (text, listed) = agent.view.read(|seen| {
+        let text = seen.config.iter().next().and_then(|(_, text)| text.clone());
+        (text, seen.config.listed())
+    });
+    let Some(text) = text else {
+        if listed {
+            warn!("there is no ConfigMap with the key {CONFIG_KEY}; what was in force stays in force");
+        }
+        return;
+    };
+    match settings::parse(&text, &Settings::default()) {
         Ok((settings, _)) => {
             let new = agent.view.change(|seen| {
                 let new = *seen.settings != settings;

@@ -14,7 +14,7 @@ pub use assemble::{Assembler, ConfigState};
 pub use compile::{Catalog, Counts, Identity, Problem};
 pub use groups::{Group, Member};
 pub use natural::natural_cmp;
-pub use objects::{BadObject, NamespaceFacts, Network, ObjectKey, Objects};
+pub use objects::{BadObject, ConfigText, NamespaceFacts, Network, ObjectKey, Objects};
 pub use scope::{SYSTEM_NAMESPACES, Scope};
 
 pub use crate::rules::{Glob, Mode, split_groups};

@@ -66,6 +66,20 @@ pub struct BadObject {
     pub reason: String,
 }
 
+/// What the source knows of the `ConfigMap`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ConfigText {
+    /// There has not been one.
+    #[default]
+    Never,
+    /// The text of its key, not parsed.
+    Text(String),
+    /// It is there and has no such key.
+    NoKey,
+    /// There was one, and it is gone.
+    Gone,
+}
+
 /// Everything a source has delivered so far, reduced to what admission needs.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
@@ -83,8 +97,8 @@ pub struct Objects {
     pub namespace_names: BTreeSet<String>,
     /// Extended resources of each node; none at all when no node data is at hand.
     pub nodes: BTreeMap<String, BTreeSet<String>>,
-    /// Text of the configuration, if the `ConfigMap` is there.
-    pub config: Option<String>,
+    /// The configuration.
+    pub config: ConfigText,
     /// Objects that could not be read, by kind and key.
     pub bad: BTreeMap<(String, ObjectKey), String>,
 }
@@ -119,7 +133,13 @@ impl Objects {
                 self.namespace_names.remove(&key.name) | self.namespaces.remove(&key.name).is_some()
             }
             "Node" => self.nodes.remove(&key.name).is_some(),
-            "ConfigMap" => self.config.take().is_some(),
+            "ConfigMap" => match self.config {
+                ConfigText::Never | ConfigText::Gone => false,
+                ConfigText::Text(_) | ConfigText::NoKey => {
+                    self.config = ConfigText::Gone;
+                    true
+                }
+            },
             _ => false,
         };
         self.bad.remove(&(kind.to_owned(), key.clone())).is_some() | known
@@ -180,10 +200,10 @@ impl Objects {
                 Ok(self.nodes.insert(key.name.clone(), resources.clone()).as_ref() != Some(&resources))
             }
             "ConfigMap" => {
-                let Some(text) = object["data"][CONFIG_KEY].as_str() else {
-                    return Err(format!("data has no key {CONFIG_KEY}"));
-                };
-                Ok(self.config.replace(text.to_owned()).as_deref() != Some(text))
+                let text = object["data"][CONFIG_KEY].as_str();
+                let config = text.map_or(ConfigText::NoKey, |text| ConfigText::Text(text.to_owned()));
+                let old = std::mem::replace(&mut self.config, config);
+                Ok(old != self.config)
             }
             _ => Ok(false),
         }

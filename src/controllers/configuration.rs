@@ -65,12 +65,12 @@ pub(super) fn shorten(mut note: String) -> String {
 mod tests {
     use super::*;
     use crate::api::settings::Settings;
-    use crate::catalog::{Assembler, Identity};
+    use crate::catalog::{Assembler, ConfigText, Identity};
 
     fn state(texts: &[&str]) -> ConfigState {
         let mut assembler = Assembler::new(Identity::default(), Settings::default());
         for text in texts {
-            assembler.objects.config = Some((*text).to_owned());
+            assembler.objects.config = ConfigText::Text((*text).to_owned());
             let _ = assembler.assemble();
         }
         assembler.assemble().config

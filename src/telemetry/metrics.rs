@@ -345,7 +345,7 @@ mod tests {
 
     use super::*;
     use crate::api::settings::Settings;
-    use crate::catalog::{Assembler, Identity};
+    use crate::catalog::{Assembler, ConfigText, Identity};
 
     /// Gives every series with labels one member, so that it is rendered.
     fn with_every_series() -> Metrics {
@@ -438,7 +438,7 @@ mod tests {
     fn a_catalog_moves_the_reload_time_only_with_its_configuration() {
         let metrics = Metrics::new().unwrap();
         let mut assembler = Assembler::new(Identity::default(), Settings::default());
-        assembler.objects.config = Some("enableIPv4: true\n".into());
+        assembler.objects.config = ConfigText::Text("enableIPv4: true\n".into());
         metrics.set_catalog(&assembler.assemble(), UNIX_EPOCH + Duration::from_secs(100));
         metrics.set_catalog(&assembler.assemble(), UNIX_EPOCH + Duration::from_secs(200));
         assert_eq!(metrics.config_generation.get(), 1);
