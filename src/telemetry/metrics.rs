@@ -92,25 +92,60 @@ macro_rules! metrics {
         }),*];
 
         impl Metrics {
-            fn register(registry: Registry) -> prometheus::Result<Self> {
+            fn register(registry: Registry, component: &Component) -> prometheus::Result<Self> {
                 let mut descriptors = DESCRIPTORS.iter();
-                $(let $field: $family = register(&registry, descriptors.next())?;)*
+                $(let $field: $family = register(&registry, component, descriptors.next())?;)*
                 Ok(Self { registry, $($field),* })
             }
         }
     };
 }
 
-fn register<F: Family>(registry: &Registry, descriptor: Option<&Descriptor>) -> prometheus::Result<F> {
+fn register<F: Family>(
+    registry: &Registry,
+    component: &Component,
+    descriptor: Option<&Descriptor>,
+) -> prometheus::Result<F> {
     let descriptor = descriptor.ok_or_else(|| prometheus::Error::Msg("the table is too short".into()))?;
     let family = F::make(descriptor)?;
-    registry.register(Box::new(family.clone()))?;
+    if component.shows(descriptor.name) {
+        registry.register(Box::new(family.clone()))?;
+    }
     Ok(family)
 }
 
+/// Which program the metrics are of.
+struct Component {
+    /// Value of the label `component`.
+    name: &'static str,
+    /// Beginnings of the names that it has nothing to say about. A 0 that nobody counted would stand beside the
+    /// figures of those who did.
+    lacks: &'static [&'static str],
+}
+
+const CONTROLLER: Component = Component { name: "controller", lacks: &[] };
+const AGENT: Component = Component {
+    name: "agent",
+    lacks: &[
+        "railweave_admission_",
+        "railweave_catalog_",
+        "railweave_config_",
+        "railweave_certificate_",
+        "railweave_ca_bundle_",
+        "railweave_leader",
+        "spiderpool_total_",
+    ],
+};
+
+impl Component {
+    fn shows(&self, name: &str) -> bool {
+        !self.lacks.iter().any(|prefix| name.starts_with(prefix))
+    }
+}
+
 metrics! {
-    build_info: IntGaugeVec, "railweave_build_info", ["version"],
-        "Always 1; the label names the version that runs.";
+    build_info: IntGaugeVec, "railweave_build_info", ["component", "version"],
+        "Always 1; the labels name the program (controller, agent) and the version that runs.";
 
     requests: IntCounterVec, "railweave_admission_requests_total", ["webhook", "decision", "reason", "dry_run"],
         "Reviews answered, by webhook, decision (allow, patch, deny, error) and reason code.";
@@ -150,7 +185,7 @@ metrics! {
     certificate_reload_failed: IntGauge, "railweave_certificate_reload_failed", [],
         "1 while a newer certificate is at hand that cannot be used and the old one stays in force.";
     ca_bundle_in_sync: IntGauge, "railweave_ca_bundle_in_sync", [],
-        "1 while the registered webhooks trust exactly the CAs that this installation uses.";
+        "1 while the registered webhooks trust exactly the CAs that this installation uses; where others write caBundle, while there is one.";
 
     ipam_waiting: IntGauge, "railweave_ipam_waiting_pods", [],
         "Bound pods whose endpoints are not written yet.";
@@ -229,11 +264,20 @@ metrics! {
 }
 
 impl Metrics {
-    /// Registers everything in a registry of its own.
+    /// Those of a controller, or of `serve`, in a registry of its own.
     pub fn new() -> prometheus::Result<Self> {
-        let metrics = Self::register(Registry::new())?;
+        Self::of(&CONTROLLER)
+    }
+
+    /// Those of an agent.
+    pub fn for_agent() -> prometheus::Result<Self> {
+        Self::of(&AGENT)
+    }
+
+    fn of(component: &Component) -> prometheus::Result<Self> {
+        let metrics = Self::register(Registry::new(), component)?;
         metrics.registry.register(Box::new(ProcessCollector::for_self()))?;
-        metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        metrics.build_info.with_label_values(&[component.name, env!("CARGO_PKG_VERSION")]).set(1);
         Ok(metrics)
     }
 
@@ -333,7 +377,9 @@ const INTRODUCTION: &str = "\
 
 This page is generated from the table in `src/telemetry/metrics.rs`; `make generate` writes it.
 
-The admin port serves `/metrics` in the text format of Prometheus. Durations are histograms in seconds with
+The admin port of the controller, and the metrics port of the agent, serve `/metrics` in the text format of Prometheus.
+An agent leaves out what only the controller knows (admission, catalog, configuration, certificates, leadership,
+totals); `railweave_build_info` tells them apart. Durations are histograms in seconds with
 buckets from 0.1 ms to 5 s. Names with `spiderpool_` are those of Spiderpool's documentation, so that its dashboards
 and alerts go on; of its error classes, `retries_exhausted` has no counterpart: a conflict is planned again until it
 is written, and nothing waits in a queue whose time could be limited.
@@ -348,8 +394,7 @@ mod tests {
     use crate::catalog::{Assembler, ConfigText, Identity};
 
     /// Gives every series with labels one member, so that it is rendered.
-    fn with_every_series() -> Metrics {
-        let metrics = Metrics::new().unwrap();
+    fn with_every_series(metrics: Metrics) -> Metrics {
         metrics.requests.with_label_values(&["pods", "allow", "NotOptedIn", "false"]).inc();
         metrics.request_duration.with_label_values(&["pods"]).observe(0.001);
         metrics.handshake_failures.with_label_values(&["timeout"]).inc();
@@ -368,13 +413,42 @@ mod tests {
         metrics
     }
 
+    /// Name and type of what is scraped.
+    fn scraped(metrics: Metrics) -> BTreeSet<String> {
+        let text = with_every_series(metrics).render().unwrap();
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(str::to_owned).collect()
+    }
+
     #[test]
     fn every_series_is_documented_with_its_type_and_nothing_else_is() {
-        let text = with_every_series().render().unwrap();
-        let rendered: BTreeSet<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        let mut rendered = scraped(Metrics::new().unwrap());
+        rendered.extend(scraped(Metrics::for_agent().unwrap()));
         let documented: BTreeSet<String> =
             DESCRIPTORS.iter().chain(&PROCESS).map(|row| format!("{} {}", row.name, row.kind)).collect();
-        assert_eq!(rendered, documented.iter().map(String::as_str).collect());
+        assert_eq!(rendered, documented);
+    }
+
+    /// Alerts compare the replicas of the controller with each other, and miss them when they are gone.
+    #[test]
+    fn an_agent_is_not_taken_for_a_replica_of_the_controller() {
+        let agent = Metrics::for_agent().unwrap();
+        let text = agent.render().unwrap();
+        let version = env!("CARGO_PKG_VERSION");
+        let told = format!("railweave_build_info{{component=\"agent\",version=\"{version}\"}} 1");
+        assert!(text.contains(&told), "{text}");
+        let names = scraped(agent);
+        for of_the_controller in [
+            "railweave_admission_requests_total counter",
+            "railweave_catalog_groups gauge",
+            "railweave_config_reload_failed gauge",
+            "railweave_certificate_expiry_timestamp_seconds gauge",
+            "railweave_ca_bundle_in_sync gauge",
+            "railweave_leader gauge",
+            "spiderpool_total_ippool_counts gauge",
+        ] {
+            assert!(!names.contains(of_the_controller), "{of_the_controller}");
+        }
+        assert!(names.contains("railweave_agent_requests_total counter"));
     }
 
     #[test]
