@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::Agent;
 use crate::api::settings::Settings;
 
-/// Waits for the configuration, and sets them if it says so.
+/// Waits for the configuration, and sets them if it says so; then rests, as a task of the agent that ends is a defect.
 pub(super) async fn run(agent: Arc<Agent>) {
     let mut changes = agent.view.changes();
     while !agent.view.read(|seen| seen.config.listed()) {
@@ -22,6 +22,7 @@ pub(super) async fn run(agent: Arc<Agent>) {
     if settings.tune_sysctls {
         tune(&agent.options.sysctls, &settings);
     }
+    std::future::pending().await
 }
 
 /// Writes what is not so already. A kernel without a family has no such file.

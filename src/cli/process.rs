@@ -8,7 +8,7 @@ use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::admission::ServeError;
 use crate::agent::SocketError;
@@ -17,7 +17,7 @@ use crate::telemetry::admin::AdminServer;
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics::Metrics;
 
-/// Why a process of the cluster could not be started. Once it runs, nothing but a signal ends it.
+/// Why a process of the cluster could not be started, or ended before it was told to.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The kubeconfig cannot be used.
@@ -62,6 +62,9 @@ pub enum ProcessError {
     /// A metric is registered twice.
     #[error("failed to register the metrics")]
     Metrics(#[from] prometheus::Error),
+    /// A part of the process is gone; whoever started the process starts a whole one.
+    #[error("a task ended that runs as long as the process")]
+    Task(#[source] Option<tokio::task::JoinError>),
     /// Signals cannot be received.
     #[error("failed to listen for signals")]
     Signal(#[source] std::io::Error),
@@ -107,10 +110,11 @@ pub(super) async fn client(kubeconfig: Option<PathBuf>) -> Result<Client, Proces
 }
 
 /// Turns true with the first SIGTERM or SIGINT.
-pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, ProcessError> {
+pub(super) fn stop_signal() -> Result<watch::Sender<bool>, ProcessError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ProcessError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ProcessError::Signal)?;
-    let (tell, stop) = watch::channel(false);
+    let stop = watch::Sender::new(false);
+    let tell = stop.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -118,8 +122,6 @@ pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, ProcessError> {
         }
         info!("told to stop");
         tell.send_replace(true);
-        // The channel must outlive everybody who waits on it.
-        tell.closed().await;
     });
     Ok(stop)
 }
@@ -128,4 +130,58 @@ pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, ProcessError> {
 pub(super) async fn stopped(mut stop: watch::Receiver<bool>) {
     // An error would mean that the signal task is gone, which is as good a reason to stop.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Waits until the process is told to stop. If one of its tasks ends before, the process stops as if it had been told to, so
+/// that what is under way is finished, but with an error: a replica that leads without its loops, or decides on a
+/// catalog that stands still, is worse than one that starts again.
+pub(super) async fn watch_over(
+    tasks: &mut JoinSet<()>,
+    stop: &watch::Sender<bool>,
+) -> Result<(), ProcessError> {
+    let ended = tokio::select! {
+        biased;
+        () = stopped(stop.subscribe()) => return Ok(()),
+        ended = tasks.join_next() => ended,
+    };
+    let error = ProcessError::Task(ended.and_then(Result::err));
+    error!("stopping: {}", describe(&error));
+    stop.send_replace(true);
+    Err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endless() -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(std::future::pending());
+        tasks
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_stops_the_process_with_an_error() {
+        let (mut tasks, stop) = (endless(), watch::Sender::new(false));
+        tasks.spawn(async { panic!("a loop broke") });
+        let error = watch_over(&mut tasks, &stop).await.unwrap_err();
+        assert!(matches!(&error, ProcessError::Task(Some(cause)) if cause.is_panic()), "{error:?}");
+        assert!(*stop.borrow(), "everybody else stops in good order");
+    }
+
+    #[tokio::test]
+    async fn so_does_one_that_comes_to_an_end() {
+        let (mut tasks, stop) = (endless(), watch::Sender::new(false));
+        tasks.spawn(async {});
+        let error = watch_over(&mut tasks, &stop).await.unwrap_err();
+        assert!(matches!(error, ProcessError::Task(None)), "{error:?}");
+        assert!(*stop.borrow());
+    }
+
+    #[tokio::test]
+    async fn tasks_that_end_after_the_signal_are_no_error() {
+        let (mut tasks, stop) = (endless(), watch::Sender::new(true));
+        tasks.spawn(async {});
+        assert!(watch_over(&mut tasks, &stop).await.is_ok());
+    }
 }

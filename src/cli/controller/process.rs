@@ -14,8 +14,8 @@ use super::args::{EndpointArgs, TlsArgs};
 use crate::admission::registration::{Endpoint, Trust};
 use crate::admission::tls::LiveCertificate;
 use crate::admission::{ConnectionLimits, Drain, Options, Server, State, files, router};
-use crate::catalog::{Catalog, Identity};
-use crate::cli::process::{ProcessError, client, serve_admin, stop_signal, stopped};
+use crate::catalog::{Catalog, ConfigState, Identity};
+use crate::cli::process::{ProcessError, client, serve_admin, stop_signal, stopped, watch_over};
 use crate::controllers::certificates::{CertificateSecret, SecretOptions};
 use crate::controllers::leader::Election;
 use crate::controllers::{FIELD_MANAGER, Leader, Registrar, keep, lead};
@@ -25,73 +25,90 @@ use crate::telemetry::metrics::Metrics;
 
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(super) async fn run(args: ControllerArgs) -> Result<(), ProcessError> {
-    let ControllerArgs {
-        kubeconfig,
-        namespace,
-        name,
-        config_map,
-        watch_nodes,
-        endpoints,
-        tls,
-        allocation,
-        election,
-        drain_seconds,
-        logging: _,
-    } = args;
     let stop = stop_signal()?;
-    let client = client(kubeconfig).await?;
-    let metrics = Metrics::new()?;
-    let health = Health::requiring(&[TLS, CERTIFICATE, CATALOG]);
+    let timing = args.election.timing();
     let mut tasks = JoinSet::new();
-    serve_admin(endpoints.admin_addresses(), &health, &metrics, &mut tasks).await?;
-    let source = ClusterSource {
-        client: client.clone(),
-        identity: Identity { release_namespace: namespace.clone() },
-        config_map: config_map.clone(),
-        watch_nodes,
-        metrics: metrics.clone(),
-    };
-    let feed = source.start(&mut tasks);
-    tasks.spawn(report(feed.clone(), health.clone(), metrics.clone()));
-    let certificate = Arc::new(LiveCertificate::default());
-    let server = Server::bind(Options {
-        listen: endpoints.webhook_address(),
-        router: router(State::new(feed.catalog.clone(), metrics.clone())),
-        certificate: certificate.clone(),
-        client_ca: tls.client_ca.as_deref().map(read).transpose()?,
-        limits: ConnectionLimits::default(),
-        drain: Drain { keep_serving: drain_seconds, ..Drain::default() },
-        health,
-        metrics: metrics.clone(),
-    })
-    .await?;
-    let recorder =
-        Recorder::new(client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance: None });
-    let allocation = allocation.options();
-    let leader = Leader { client, namespace, name, config_map, allocation, feed, metrics, recorder };
-    let certificates = keep_certificates(&leader, certificate, &endpoints, &tls, &mut tasks);
-    let registrar = Registrar {
-        endpoint: endpoint(&leader, &endpoints),
-        trust: certificates.trust,
-        published: watch::Sender::new(None),
-    };
-    tokio::select! {
-        // A request before that would be decided on half a catalog.
-        () = leader.feed.synced() => {
-            let election = Election::new(
-                leader.client.clone(), &leader.namespace, &leader.name, &identity(), election.timing(),
-            );
-            let (leads, leading) = watch::channel(false);
-            tasks.spawn(lead(leader, registrar, certificates.secret, leading));
-            info!(address = %server.local_addr(), "serving");
-            tokio::join!(election.run(leads, stop.clone()), server.run(stopped(stop)));
+    let Replica { server, leader, registrar, secret } = Replica::start(args, &mut tasks).await?;
+    let feed = leader.feed.clone();
+    let election = Election::new(leader.client.clone(), &leader.namespace, &leader.name, &identity(), timing);
+    let (leads, leading) = watch::channel(false);
+    tasks.spawn(lead(leader, registrar, secret, leading));
+    let serves = async {
+        tokio::select! {
+            // A request before that would be decided on half a catalog.
+            () = feed.synced() => {
+                info!(address = %server.local_addr(), "serving");
+                tokio::join!(election.run(leads, stop.subscribe()), server.run(stopped(stop.subscribe())));
+            }
+            () = stopped(stop.subscribe()) => {}
         }
-        () = stopped(stop.clone()) => {}
-    }
+    };
+    let ((), ended) = tokio::join!(serves, watch_over(&mut tasks, &stop));
     // Ends the watches and the admin port, which answered probes to the last.
     tasks.shutdown().await;
     info!("stopped");
-    Ok(())
+    ended
+}
+
+/// What one replica consists of, besides its tasks.
+struct Replica {
+    server: Server,
+    leader: Leader,
+    registrar: Registrar,
+    /// The certificates' Secret, if it is ours to keep.
+    secret: Option<CertificateSecret>,
+}
+
+impl Replica {
+    /// Opens the ports and starts the watches.
+    async fn start(args: ControllerArgs, tasks: &mut JoinSet<()>) -> Result<Self, ProcessError> {
+        let ControllerArgs {
+            kubeconfig,
+            namespace,
+            name,
+            config_map,
+            watch_nodes,
+            endpoints,
+            tls,
+            allocation,
+            election: _,
+            drain_seconds,
+            logging: _,
+        } = args;
+        let client = client(kubeconfig).await?;
+        let metrics = Metrics::new()?;
+        let health = Health::requiring(&[TLS, CERTIFICATE, CATALOG]);
+        serve_admin(endpoints.admin_addresses(), &health, &metrics, tasks).await?;
+        let source = ClusterSource {
+            client: client.clone(),
+            identity: Identity { release_namespace: namespace.clone() },
+            config_map: config_map.clone(),
+            watch_nodes,
+            metrics: metrics.clone(),
+        };
+        let feed = source.start(tasks);
+        tasks.spawn(report(feed.clone(), health.clone(), metrics.clone()));
+        let certificate = Arc::new(LiveCertificate::default());
+        let server = Server::bind(Options {
+            listen: endpoints.webhook_address(),
+            router: router(State::new(feed.catalog.clone(), metrics.clone())),
+            certificate: certificate.clone(),
+            client_ca: tls.client_ca.as_deref().map(read).transpose()?,
+            limits: ConnectionLimits::default(),
+            drain: Drain { keep_serving: drain_seconds, ..Drain::default() },
+            health,
+            metrics: metrics.clone(),
+        })
+        .await?;
+        let recorder =
+            Recorder::new(client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance: None });
+        let allocation = allocation.options();
+        let leader = Leader { client, namespace, name, config_map, allocation, feed, metrics, recorder };
+        let Certificates { trust, secret } = keep_certificates(&leader, certificate, &endpoints, &tls, tasks);
+        let endpoint = endpoint(&leader, &endpoints);
+        let registrar = Registrar { endpoint, trust, published: watch::Sender::new(None) };
+        Ok(Self { server, leader, registrar, secret })
+    }
 }
 
 /// Where certificates come from.
@@ -151,13 +168,17 @@ async fn follow_bundle(dir: PathBuf, trust: watch::Sender<Option<Trust>>) {
     }
 }
 
-/// Shows each catalog in metrics, health and log.
+/// Shows each catalog in metrics, health and log, until there will be no other.
 async fn report(feed: Feed, health: Health, metrics: Metrics) {
     const EVERY: Duration = Duration::from_secs(1);
     let mut changes = feed.changes.clone();
-    let mut refused = false;
+    let mut told = ConfigState::default();
     loop {
-        let new = tokio::time::timeout(EVERY, changes.changed()).await.is_ok();
+        let new = match tokio::time::timeout(EVERY, changes.changed()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(_)) => return,
+            Err(_) => false,
+        };
         match feed.progress.missing() {
             Some(missing) => health.set(CATALOG, false, missing),
             None if *changes.borrow() > 0 => {
@@ -165,7 +186,8 @@ async fn report(feed: Feed, health: Health, metrics: Metrics) {
                 health.set(CATALOG, true, summary(&catalog, &feed));
                 if new {
                     metrics.set_catalog(&catalog, SystemTime::now());
-                    refused = report_configuration(&catalog, &health, refused);
+                    report_configuration(&catalog.config, &told, &health);
+                    told.clone_from(&catalog.config);
                 }
             }
             None => {}
@@ -185,27 +207,27 @@ fn summary(catalog: &Catalog, feed: &Feed) -> String {
     text
 }
 
-/// Returns whether the configuration at hand is refused.
-fn report_configuration(catalog: &Catalog, health: &Health, was_refused: bool) -> bool {
-    let errors: Vec<String> = catalog.config.errors.iter().map(ToString::to_string).collect();
-    if errors.is_empty() {
-        let generation = catalog.config.generation;
+/// Each refusal is logged once, and so is the end of one.
+fn report_configuration(config: &ConfigState, told: &ConfigState, health: &Health) {
+    let changed = config.errors != told.errors;
+    let generation = config.generation;
+    if config.errors.is_empty() {
         let detail = match generation {
             0 => "no ConfigMap, the defaults are in force".to_owned(),
             generation => format!("generation {generation} is in force"),
         };
         health.note(CONFIGURATION, true, detail);
-        if was_refused {
+        if changed {
             info!(generation, "the configuration is in force");
         }
-    } else {
-        let text = format!("refused, the last good one stays in force: {}", errors.join("; "));
-        if !was_refused {
-            warn!("configuration {text}");
-        }
-        health.note(CONFIGURATION, false, text);
+        return;
     }
-    !errors.is_empty()
+    let errors: Vec<String> = config.errors.iter().map(ToString::to_string).collect();
+    let text = format!("refused, the last good one stays in force: {}", errors.join("; "));
+    if changed {
+        warn!("configuration {text}");
+    }
+    health.note(CONFIGURATION, false, text);
 }
 
 fn endpoint(leader: &Leader, endpoints: &EndpointArgs) -> Endpoint {
