@@ -74,7 +74,8 @@ fn consider<'c>(
         members.sort_by(|a, b| a.order(b));
         members.dedup_by(|a, b| a.nad_name == b.nad_name && a.namespace == b.namespace);
     }
-    plan(request, catalog, members, injected, warnings, trace).map(Decision::Inject)
+    let plan = plan(request, catalog, members, injected, warnings, trace);
+    plan.map(Decision::Inject).map_err(|denial| messages::asked_for(denial, request, first))
 }
 
 /// Why an opted-in pod is left alone all the same.

@@ -83,7 +83,7 @@ pub(super) fn group_not_allowed(request: &PodRequest<'_>, opt_in: &OptIn<'_>, gr
     let text = format!(
         "{} asks for group {:?}, whose {} networks all live in namespaces that do not serve {}. Who runs the \
          cluster can list those namespaces in podResourceInject.networkNamespaces of the ConfigMap, or create \
-         the networks in the pod's namespace",
+         the networks in the pod's namespace. See: kubectl get spidermultusconfigs -A",
         key_value(opt_in),
         group.name,
         group.members.len(),
@@ -112,6 +112,25 @@ pub(super) fn invalid_members<'a>(
         list(broken.iter().map(String::as_str)),
     );
     denial(Reason::InvalidMember, request, &text)
+}
+
+/// Completes the denial of a pod whose groups are right: who asks for rails, and where the pod is written.
+pub(super) fn asked_for(mut denial: Denial, request: &PodRequest<'_>, opt_in: &OptIn<'_>) -> Denial {
+    let owner = request.pod.metadata.owner_references.as_deref().and_then(<[_]>::first);
+    let command = match owner {
+        Some(owner) => {
+            format!(
+                "kubectl -n {} get {}/{} -o yaml",
+                request.namespace,
+                owner.kind.as_str(),
+                owner.name.as_str()
+            )
+        }
+        None => "railweave explain -f FILE".to_owned(),
+    };
+    denial.message =
+        format!("{}; rails are asked for by {}. See: {command}", denial.message, key_value(opt_in));
+    denial
 }
 
 pub(super) fn no_container(request: &PodRequest<'_>) -> Denial {
@@ -144,10 +163,14 @@ pub(super) fn invalid_quantity(
 }
 
 pub(super) fn conflicting_networks(request: &PodRequest<'_>, keys_in_the_way: &[&str]) -> Denial {
+    let in_the_way = keys_in_the_way
+        .iter()
+        .map(|key| format!("{key}={:?}", shorten(request.pod.annotation(key).unwrap_or_default())));
+    let in_the_way: Vec<String> = in_the_way.collect();
     let text = format!(
         "the pod asks for a group and also carries {}, which podResourceInject.conflicts=deny refuses; remove \
          one or the other",
-        list(keys_in_the_way.iter().copied())
+        list(in_the_way.iter().map(String::as_str))
     );
     denial(Reason::ConflictingNetworks, request, &text)
 }

@@ -36,7 +36,8 @@ impl OptIn<'_> {
 
 /// The keys that speak for a pod, at most one for each mode: its own if it has any, else its namespace's.
 ///
-/// The pod beats the namespace whichever key it uses; an annotation beats the label of the same key.
+/// The pod beats the namespace whichever key it uses; an annotation beats the label of the same key. A namespace's
+/// key without a value names nothing, as [`namespace_opts_in`] has it: its pods did not write it.
 pub(super) fn opt_ins<'a>(
     pod: &'a PodView<'_>,
     namespace: Option<&'a NamespaceFacts>,
@@ -55,7 +56,8 @@ pub(super) fn opt_ins<'a>(
         let value = match mode {
             Mode::Rdma => facts.rdma.as_deref(),
             Mode::Network => facts.network.as_deref(),
-        }?;
+        };
+        let value = value.filter(|value| !value.trim().is_empty())?;
         Some(OptIn { source: Source::Namespace, mode, value })
     })
 }

@@ -89,7 +89,9 @@ fn denying_names_every_annotation_in_the_way() {
         .decide();
     assert_eq!(answer.reason, Reason::ConflictingNetworks);
     assert!(
-        answer.denial.contains("also carries ipam.spidernet.io/ippools, k8s.v1.cni.cncf.io/networks, which"),
+        answer.denial.contains(
+            "also carries ipam.spidernet.io/ippools=\"[]\", k8s.v1.cni.cncf.io/networks=\"own\", which"
+        ),
         "{}",
         answer.denial
     );

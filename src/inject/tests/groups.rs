@@ -122,6 +122,48 @@ fn the_general_key_takes_networks_without_a_resource() {
     assert_eq!(answer.pod["spec"], fixture.pod["spec"]);
 }
 
+/// The order of rails goes by master, bond or resource, and `eth2` stands before `eth10`.
+#[test]
+fn every_type_that_joins_groups_brings_its_resource_and_has_its_place() {
+    let pools = json!({"ipv4": ["p"]});
+    let shared = |master: &str, resource: &str| json!({"master": [master], "rdmaResourceName": resource, "ippools": pools, "vlanID": 100});
+    let types = [
+        ("ipvlan", "ipvlan", shared("eth10", "a.b/ipvlan")),
+        ("macvlan", "macvlan", shared("eth2", "a.b/macvlan")),
+        ("vlan", "vlan", shared("eth1", "a.b/vlan")),
+        ("ipoib", "ipoib", json!({"master": "ib0", "ippools": pools})),
+        ("ib-sriov", "ibsriov", json!({"resourceName": "a.b/ib1", "ippools": pools})),
+        ("sriov", "sriov", json!({"resourceName": "a.b/gpu1", "ippools": pools})),
+    ];
+    let mut fixture = Fixture::new().annotate(RDMA_INJECT, "mixed");
+    for (cni_type, block, settings) in types {
+        let spec = json!({"cniType": cni_type, block: settings});
+        fixture.network(&network(
+            "spiderpool",
+            &format!("of-{cni_type}"),
+            json!({RDMA_INJECT: "mixed"}),
+            spec,
+        ));
+    }
+    let answer = fixture.decide();
+    assert_eq!(
+        networks_of(&answer.pod),
+        [
+            "spiderpool/of-sriov",
+            "spiderpool/of-ib-sriov",
+            "spiderpool/of-vlan",
+            "spiderpool/of-macvlan",
+            "spiderpool/of-ipvlan",
+            "spiderpool/of-ipoib",
+        ]
+    );
+    let each = json!({
+        "a.b/gpu1": "1", "a.b/ib1": "1", "a.b/vlan": "1", "a.b/macvlan": "1", "a.b/ipvlan": "1",
+    });
+    assert_eq!(answer.pod["spec"]["containers"][0]["resources"], json!({"limits": each, "requests": each}));
+    assert_eq!(answer.pod["metadata"]["labels"]["railweave.io/rails"], "6");
+}
+
 #[test]
 fn ipoib_shares_its_masters_device_and_needs_no_resource() {
     let mut fixture = Fixture::new().annotate(RDMA_INJECT, "g");

@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod containers;
+mod denials;
 mod groups;
 mod opt_in;
 mod properties;

@@ -63,6 +63,21 @@ fn the_namespace_speaks_only_for_pods_without_any_key() {
 }
 
 #[test]
+fn a_namespaces_key_without_a_value_stands_in_nobodys_way() {
+    let both = |rdma: &str, network: &str| {
+        let mut fixture = Fixture::new();
+        let annotations = json!({RDMA_INJECT: rdma, NETWORK_INJECT: network});
+        fixture
+            .network(&json!({"kind": "Namespace", "metadata": {"name": "team", "annotations": annotations}}));
+        fixture
+    };
+    let answer = both("rdma-network", " ").decide();
+    assert_eq!((answer.reason, networks_of(&answer.pod).len()), (Reason::Injected, 8));
+    assert_eq!(both("", "").decide().reason, Reason::NotOptedIn, "as the API server, which does not send it");
+    assert_eq!(Fixture::new().annotate(RDMA_INJECT, "").decide().reason, Reason::EmptyGroup, "the pod's own");
+}
+
+#[test]
 fn opting_out_of_one_key_leaves_the_other() {
     let answer = Fixture::new().rails().annotate(NETWORK_INJECT, "none").decide();
     assert_eq!(answer.reason, Reason::Injected);
