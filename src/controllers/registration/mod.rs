@@ -255,7 +255,9 @@ impl Work<'_> {
 
     /// Tells the metric and the rotation what the API server has been seen to trust.
     fn announce(&self, trust: &Trust) {
-        self.leader.metrics.ca_bundle_in_sync.set(1);
+        // What somebody else keeps is right as far as can be seen from here once it is there.
+        let in_sync = matches!(trust, Trust::Bundle(_)) || self.stored.webhooks_have_bundles();
+        self.leader.metrics.ca_bundle_in_sync.set(i64::from(in_sync));
         let Trust::Bundle(bundle) = trust else { return };
         self.registrar.published.send_if_modified(|published| {
             let news = published.as_ref().is_none_or(|published| published.bundle != *bundle);

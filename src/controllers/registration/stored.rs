@@ -110,6 +110,18 @@ impl Stored {
         }
     }
 
+    /// Whether the API server is told for every webhook whom to trust.
+    pub(super) fn webhooks_have_bundles(&self) -> bool {
+        Target::WEBHOOKS.into_iter().all(|target| {
+            let webhooks = self.get(target).and_then(|object| object["webhooks"].as_array());
+            let has_bundle = |webhook: &Value| {
+                let bundle = webhook["clientConfig"]["caBundle"].as_str();
+                bundle.is_some_and(|bundle| !bundle.is_empty())
+            };
+            webhooks.is_some_and(|webhooks| webhooks.iter().all(has_bundle))
+        })
+    }
+
     pub(super) fn differs(&self, target: Target, desired: Option<&Value>, trust: &Trust) -> bool {
         match (desired, self.get(target)) {
             (None, None) => false,
@@ -161,4 +173,118 @@ pub(super) fn with_foreign_bundles(desired: &Value, stored: &Value, trust: &Trus
         }
     }
     desired
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What is rendered when somebody else keeps the bundles.
+    fn desired() -> Value {
+        json!({
+            "metadata": {"name": "c", "annotations": {"cert-manager.io/inject-ca-from": "spiderpool/c"}},
+            "webhooks": [
+                {"name": "pods", "failurePolicy": "Fail", "clientConfig": {"url": "https://a/pods"}},
+                {"name": "pools", "failurePolicy": "Fail", "clientConfig": {"url": "https://a/pools"}},
+            ],
+        })
+    }
+
+    /// As stored, with a bundle for each webhook.
+    fn stored(bundles: [Value; 2]) -> Value {
+        let mut stored = desired();
+        for (webhook, bundle) in stored["webhooks"].as_array_mut().unwrap().iter_mut().zip(bundles) {
+            if !bundle.is_null() {
+                webhook["clientConfig"]["caBundle"] = bundle;
+            }
+        }
+        stored
+    }
+
+    fn changed(mut object: Value, pointer: &str, value: Value) -> Value {
+        *object.pointer_mut(pointer).unwrap() = value;
+        object
+    }
+
+    fn with_annotation_of_others(mut object: Value) -> Value {
+        object["metadata"]["annotations"]["other"] = "x".into();
+        object
+    }
+
+    fn others() -> [Trust; 2] {
+        [Trust::CertManager("spiderpool/c".into()), Trust::Foreign]
+    }
+
+    /// An answer of `true` for what the injector wrote would be a fight without an end.
+    #[test]
+    fn bundles_of_others_are_no_drift_and_everything_else_is() {
+        let held = stored(["QQ==".into(), "QQ==".into()]);
+        let cases = [
+            (desired(), false, "not injected yet"),
+            (held.clone(), false, "injected"),
+            (stored(["QQ==".into(), Value::Null]), false, "injected in part"),
+            (stored(["QQ==".into(), "Qg==".into()]), false, "another one for each"),
+            (changed(held.clone(), "/webhooks/0/failurePolicy", "Ignore".into()), true, "a field of ours"),
+            (changed(held.clone(), "/webhooks/0/clientConfig/url", "https://b".into()), true, "the address"),
+            (changed(held.clone(), "/webhooks/1/name", "other".into()), true, "a webhook is gone"),
+            (changed(held.clone(), "/metadata/annotations", json!({})), true, "the annotation is gone"),
+            (with_annotation_of_others(held), false, "an annotation of others"),
+        ];
+        for (object, drift, what) in cases {
+            for trust in others() {
+                let mut seen = Stored::default();
+                seen.set(Target::Mutating, Some(object.clone()));
+                let differs = seen.differs(Target::Mutating, Some(&desired()), &trust);
+                assert_eq!(differs, drift, "{what}, {trust:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bundle_of_our_own_is_kept_to_the_letter() {
+        let trust = Trust::Bundle("ours".into());
+        let ours = stored(["b3Vycw==".into(), "b3Vycw==".into()]);
+        let mut seen = Stored::default();
+        for (object, drift) in [(ours.clone(), false), (stored(["b3Vycw==".into(), "QQ==".into()]), true)] {
+            seen.set(Target::Mutating, Some(object));
+            assert_eq!(seen.differs(Target::Mutating, Some(&ours), &trust), drift);
+        }
+    }
+
+    /// Server-side apply leaves what it does not name; a replacement has to carry it along.
+    #[test]
+    fn a_replacement_carries_the_bundles_of_others_by_the_webhook_s_name() {
+        let mut held = stored(["QQ==".into(), "Qg==".into()]);
+        held["webhooks"].as_array_mut().unwrap().reverse();
+        for trust in others() {
+            assert_eq!(
+                with_foreign_bundles(&desired(), &held, &trust),
+                stored(["QQ==".into(), "Qg==".into()]),
+                "{trust:?}"
+            );
+            assert_eq!(with_foreign_bundles(&desired(), &Value::Null, &trust), desired());
+        }
+        let ours = stored(["b3Vycw==".into(), "b3Vycw==".into()]);
+        assert_eq!(with_foreign_bundles(&ours, &held, &Trust::Bundle("ours".into())), ours);
+    }
+
+    #[test]
+    fn the_api_server_trusts_somebody_when_every_webhook_has_a_bundle() {
+        let whole = || stored(["QQ==".into(), "QQ==".into()]);
+        let cases = [
+            (Some(whole()), Some(whole()), true),
+            (Some(whole()), None, false),
+            (Some(whole()), Some(stored(["QQ==".into(), Value::Null])), false),
+            (Some(stored(["".into(), "QQ==".into()])), Some(whole()), false),
+            (Some(desired()), Some(desired()), false),
+        ];
+        for (mutating, validating, expected) in cases {
+            let mut seen = Stored::default();
+            seen.set(Target::Mutating, mutating.clone());
+            seen.set(Target::Validating, validating.clone());
+            assert_eq!(seen.webhooks_have_bundles(), expected, "{mutating:?} {validating:?}");
+        }
+    }
 }
