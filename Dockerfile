@@ -10,10 +10,15 @@ COPY benches benches
 COPY tests tests
 COPY manifests manifests
 COPY charts charts
-RUN cargo build --release --locked --features mimalloc --target x86_64-unknown-linux-musl --bin railweave
+COPY e2e/cni/startup.ld e2e/cni/startup.ld
+RUN target="$(uname -m)-unknown-linux-musl" && \
+    cargo build --release --locked --features mimalloc --target "$target" --bin railweave && \
+    RUSTFLAGS="-C relocation-model=static -C relro-level=off -C link-arg=-Wl,-z,noseparate-code -C link-arg=-Wl,-T,e2e/cni/startup.ld" \
+    cargo build --profile cni --locked --target "$target" -p railweave-cni --bin railweave-cni && \
+    mkdir /out && cp "target/$target/release/railweave" "target/$target/cni/railweave-cni" /out/
 
 FROM scratch
-COPY --from=build /src/target/x86_64-unknown-linux-musl/release/railweave /railweave
+COPY --from=build /out/ /
 USER 65532:65532
 EXPOSE 5720 5722
 ENTRYPOINT ["/railweave"]

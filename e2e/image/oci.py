@@ -1,6 +1,6 @@
-"""oci.py BINARY OUT: packs one static binary as an OCI image layout in a tar file (image-spec 1.1).
+"""oci.py OUT BINARY...: packs static binaries as an OCI image layout in a tar file (image-spec 1.1).
 
-The same binary, VERSION and SOURCE_DATE_EPOCH give the same bytes: names sorted, times fixed, no owner names.
+The same binaries, VERSION, ARCHITECTURE and SOURCE_DATE_EPOCH give the same bytes: names sorted, times fixed, no owner names.
 Also carries the manifest.json that `docker load` looks for.
 """
 
@@ -15,6 +15,7 @@ import time
 
 EPOCH = int(os.environ["SOURCE_DATE_EPOCH"])
 VERSION = os.environ["VERSION"]
+ARCHITECTURE = os.environ["ARCHITECTURE"]
 NAME = "railweave"
 # Nobody in particular; the chart runs it as the same user.
 USER = 65532
@@ -45,9 +46,9 @@ def descriptor(kind, digest, content, **more):
     return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content), **more}
 
 
-def image(binary):
+def image(binaries):
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(EPOCH))
-    layer = tar([("railweave", binary, 0o755)])
+    layer = tar([(name, binary, 0o755) for name, binary in sorted(binaries.items())])
     packed = gzip.compress(layer, compresslevel=9, mtime=0)
     labels = {
         "org.opencontainers.image.title": NAME,
@@ -55,7 +56,7 @@ def image(binary):
         "org.opencontainers.image.licenses": "Apache-2.0",
     }
     config = document({
-        "architecture": "amd64",
+        "architecture": ARCHITECTURE,
         "os": "linux",
         "created": created,
         "config": {
@@ -86,7 +87,7 @@ def image(binary):
             "manifest.v1+json",
             manifest_digest,
             manifest,
-            platform={"architecture": "amd64", "os": "linux"},
+            platform={"architecture": ARCHITECTURE, "os": "linux"},
             annotations=reference,
         )],
     })
@@ -105,15 +106,19 @@ def image(binary):
 
 
 def main():
-    source, target = sys.argv[1:3]
-    with open(source, "rb") as file:
-        binary = file.read()
-    archive, packed, digest = image(binary)
+    target, *sources = sys.argv[1:]
+    binaries = {}
+    for source in sources:
+        with open(source, "rb") as file:
+            binaries[os.path.basename(source)] = file.read()
+    archive, packed, digest = image(binaries)
     os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
     with open(target, "wb") as file:
         file.write(archive)
     print(f"{target}: {NAME}:{VERSION}, sha256:{digest}")
-    print(f"binary {len(binary) / 1e6:.1f} MB, image {packed / 1e6:.1f} MB compressed")
+    for name, binary in binaries.items():
+        print(f"{name} {len(binary) / 1e6:.1f} MB")
+    print(f"image {packed / 1e6:.1f} MB compressed")
 
 
 main()

@@ -80,6 +80,37 @@ pub(crate) fn the_program_takes_every_argument(helm: &Helm) {
     assert_the_program_takes(&pod_spec(&helm.render(&[]))["containers"][0]);
 }
 
+pub(crate) fn its_init_container_puts_the_plugins_where_the_runtime_looks(helm: &Helm) {
+    let objects = helm.render(&["--set", "global.ipamBinHostPath=/usr/libexec/cni"]);
+    let pod = pod_spec(&objects);
+    assert_eq!(pod["initContainers"].as_array().map(Vec::len), Some(1));
+    let container = &pod["initContainers"][0];
+    assert_eq!(container["image"], pod["containers"][0]["image"], "the image holds both programs");
+    assert_eq!(container["command"], json!(["/railweave-cni"]));
+    assert_eq!(container["args"], json!(["install", "--dir=/host/cni-bin"]));
+    assert_eq!(container["volumeMounts"], json!([{"name": "cni-bin", "mountPath": "/host/cni-bin"}]));
+    assert_eq!(
+        pod["volumes"][2],
+        json!({"name": "cni-bin", "hostPath": {"path": "/usr/libexec/cni", "type": "DirectoryOrCreate"}})
+    );
+    assert_eq!(
+        container["securityContext"],
+        json!({
+            "runAsUser": 0, "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"], "add": ["DAC_OVERRIDE", "FOWNER"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }),
+        "it writes into one folder of the host, and no more"
+    );
+}
+
+pub(crate) fn the_plugins_can_be_left_to_others(helm: &Helm) {
+    let objects = helm.render(&["--set", "spiderpoolAgent.installPlugins=false"]);
+    let pod = pod_spec(&objects);
+    assert!(pod.get("initContainers").is_none());
+    assert!(pod["volumes"].as_array().unwrap().iter().all(|volume| volume["name"] != "cni-bin"));
+}
+
 pub(crate) fn it_can_be_left_to_another_program(helm: &Helm) {
     let objects = helm.render(&["--set", "spiderpoolAgent.install=false"]);
     assert!(!titles(&objects).iter().any(|title| title.ends_with("-agent")));

@@ -5,10 +5,9 @@ use std::fs;
 use std::path::Path;
 
 /// Flags of the guide that the notes must name, with the component that is missing.
-const WITHOUT_EFFECT: [(&str, &str); 6] = [
+const WITHOUT_EFFECT: [(&str, &str); 5] = [
     ("sriov.install=true", "sriov.install: creation of VFs and the SR-IOV device plugin"),
     ("SriovOperator.install=true", "SriovOperator.install: creation of VFs and the SR-IOV device plugin"),
-    ("ibSriovCni.install=true", "ibSriovCni.install: the CNI plugin for InfiniBand VFs"),
     (
         "sriovDevicePlugin.resourceName=rdma_ib_sriov",
         "sriovDevicePlugin.resourceName=rdma_ib_sriov: the SR-IOV device plugin",
@@ -30,6 +29,25 @@ pub(crate) fn a_flag_without_its_component_is_named_in_the_notes(helm: &Helm) {
         assert!(notes.contains(&format!("  - {told}\n")), "{flag}: {notes}");
     }
     assert!(!notes(helm, &[]).contains("WITHOUT EFFECT"));
+}
+
+/// `railweave-cni` is all plugins in one file; the flag asks for what an installation has unless it is switched off.
+pub(crate) fn the_plugin_for_infiniband_is_installed_with_the_others(helm: &Helm) {
+    let flag = ["--set", "ibSriovCni.install=true"];
+    let told = notes(helm, &flag);
+    assert!(!told.contains("WITHOUT EFFECT"), "{told}");
+    assert!(
+        told.contains("The CNI plugins, sriov, ib-sriov, rdma and those of addresses and routes, are put into /opt/cni/bin of every node."),
+        "{told}"
+    );
+    for off in ["spiderpoolAgent.installPlugins=false", "spiderpoolAgent.install=false"] {
+        let told = notes(helm, &[&flag[..], &["--set", off]].concat());
+        assert!(
+            told.contains("  - ibSriovCni.install: the CNI plugin for InfiniBand VFs, as "),
+            "{off}: {told}"
+        );
+        assert!(!told.contains("are put into"), "{off}: {told}");
+    }
 }
 
 pub(crate) fn a_flag_without_its_component_changes_no_object(helm: &Helm) {

@@ -1,23 +1,8 @@
 //! What must never be in the chart, and that rendering it is a pure function of its values.
 
+use crate::chart_flags::FLAG_SETS;
 use crate::helm::{Helm, pick, title, titles};
 use serde_json::Value;
-
-/// Flag sets that together reach every template.
-const FLAG_SETS: [&[&str]; 4] = [
-    &[],
-    &["-f", "charts/railweave/values-ha.yaml", "--set", "spiderpoolController.hostnetwork=true"],
-    &[
-        "--set",
-        "spiderpoolController.tls.method=certmanager,spiderpoolController.networkPolicy.enabled=true,grafanaDashboard.install=true",
-        "--set",
-        "spiderpoolController.prometheus.serviceMonitor.install=true,spiderpoolController.prometheus.prometheusRule.install=true",
-    ],
-    &[
-        "--set",
-        "spiderpoolController.tls.method=provided,spiderpoolController.podResourceInject.enabled=true",
-    ],
-];
 
 pub(crate) fn two_renders_are_byte_equal(helm: &Helm) {
     for flags in FLAG_SETS {

@@ -10,6 +10,8 @@
 )]
 
 mod agent;
+#[path = "../shared/chart_flags.rs"]
+mod chart_flags;
 mod crds;
 mod documents;
 mod guide;
@@ -60,6 +62,7 @@ fn main() {
         documents::the_values_for_monitoring_add_what_they_say,
         monitoring::the_operators_objects_hold_the_files_as_they_are,
         guide::a_flag_without_its_component_is_named_in_the_notes,
+        guide::the_plugin_for_infiniband_is_installed_with_the_others,
         guide::a_flag_without_its_component_changes_no_object,
         guide::the_registry_of_the_guide_stands_before_the_image,
         guide::the_notes_tell_how_to_switch_injection_on_until_it_is_on,
@@ -78,6 +81,7 @@ fn main() {
         values::typos_are_refused_by_name,
         values::the_default_configuration_is_the_programs_own_default,
         values::every_setting_reaches_the_program,
+        values::pools_for_applications_are_passed_on,
         workload::objects_are_named_by_the_release,
         workload::the_pod_runs_with_the_least_it_needs,
         workload::two_replicas_survive_drains_and_roll_outs,
@@ -94,12 +98,15 @@ fn main() {
         agent::the_plugins_find_its_socket_on_the_host,
         agent::it_finds_the_kubelet_s_folder,
         agent::the_program_takes_every_argument,
+        agent::its_init_container_puts_the_plugins_where_the_runtime_looks,
+        agent::the_plugins_can_be_left_to_others,
         agent::it_can_be_left_to_another_program,
     ];
     trials.extend(trials![files;
         crds::the_chart_carries_the_generated_files_unchanged,
         monitoring::every_metric_is_documented,
         monitoring::every_reason_is_a_reason,
+        monitoring::agents_are_not_counted_as_replicas,
         monitoring::every_alert_has_a_runbook_and_every_runbook_an_alert,
         values::schema_and_values_list_the_same_names,
     ]);

@@ -65,6 +65,16 @@ pub(crate) fn every_reason_is_a_reason() {
     }
 }
 
+/// Every program has `railweave_build_info`: whoever counts replicas by it says which program is meant.
+pub(crate) fn agents_are_not_counted_as_replicas() {
+    let by_build = expressions().into_iter().filter(|expression| expression.contains("railweave_build_info"));
+    let named = by_build.inspect(|expression| {
+        let of_controllers = expression.matches("railweave_build_info{component=\"controller\"}").count();
+        assert_eq!(of_controllers, expression.matches("railweave_build_info").count(), "{expression}");
+    });
+    assert!(named.count() >= 3, "RailweaveDown, RailweaveSingleReplica and the dashboard's replicas");
+}
+
 pub(crate) fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
     let operations = document("operations.md");
     let (_, runbook) = operations.split_once("\n## Runbook\n").unwrap();

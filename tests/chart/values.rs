@@ -1,7 +1,7 @@
 //! The schema lists every value, and a name that is not in it is refused.
 
 use crate::helm::{Helm, chart_dir, pick};
-use railweave::api::settings::{Conflicts, FailurePolicy, Settings};
+use railweave::api::settings::{Conflicts, FailurePolicy, InjectSettings, Settings};
 use railweave::rules::settings::parse;
 use serde_json::Value;
 use std::fs;
@@ -59,6 +59,9 @@ pub(crate) fn every_setting_reaches_the_program(helm: &Helm) {
     let inject = "spiderpoolController.podResourceInject";
     let flags = [
         "ipam.enableIPv4=false".to_owned(),
+        "ipam.enableStatefulSet=false".to_owned(),
+        "ipam.enableKubevirtStaticIP=false".to_owned(),
+        "ipam.enableCleanOutdatedEndpoint=true".to_owned(),
         "ipam.spiderSubnet.enable=false".to_owned(),
         "spiderpoolController.enableValidatingResourcesDeletedWebhook=true".to_owned(),
         "spiderpoolController.admission.strict=true".to_owned(),
@@ -75,23 +78,43 @@ pub(crate) fn every_setting_reaches_the_program(helm: &Helm) {
     let flags: Vec<&str> = flags.iter().flat_map(|flag| ["--set", flag.as_str()]).collect();
     let (settings, _) = configuration(&helm.render(&flags));
 
-    let mut expected = Settings {
+    // Every field is named, so that a new one cannot be forgotten here.
+    let expected = Settings {
         enable_ipv4: false,
+        // With both off no pool could be used, which is refused.
+        enable_ipv6: true,
         enable_spider_subnet: false,
+        enable_stateful_set: false,
+        enable_kubevirt_static_ip: false,
+        clean_outdated_endpoints: true,
         refuse_delete_in_use: true,
         strict: true,
         failure_policy: FailurePolicy::Ignore,
         tune_sysctls: false,
         detect_ip_conflicts: true,
         detect_gateways: true,
-        ..Settings::default()
+        inject: InjectSettings {
+            enabled: true,
+            namespaces_exclude: vec!["kube-*".to_owned(), "infra".to_owned()],
+            namespaces_include: vec!["team-*".to_owned()],
+            network_namespaces: Some(vec!["rdma".to_owned()]),
+            conflicts: Conflicts::Merge,
+        },
     };
-    expected.inject.enabled = true;
-    expected.inject.namespaces_exclude = vec!["kube-*".to_owned(), "infra".to_owned()];
-    expected.inject.namespaces_include = vec!["team-*".to_owned()];
-    expected.inject.network_namespaces = Some(vec!["rdma".to_owned()]);
-    expected.inject.conflicts = Conflicts::Merge;
     assert_eq!(settings, expected);
+    let (settings, _) = configuration(&helm.render(&["--set", "ipam.enableIPv6=false"]));
+    assert_eq!(settings, Settings { enable_ipv6: false, ..Settings::default() });
+}
+
+/// Spiderpool's name of a setting that has no meaning here yet: it is passed on, and the program says so.
+pub(crate) fn pools_for_applications_are_passed_on(helm: &Helm) {
+    let text = |flags: &[&str]| {
+        let objects = helm.render(flags);
+        pick(&objects, "ConfigMap/spiderpool-config")["data"]["conf.yml"].as_str().unwrap().to_owned()
+    };
+    assert!(text(&[]).contains("\nenableAutoPoolForApplication: true\n"));
+    let off = text(&["--set", "ipam.spiderSubnet.autoPool.enable=false"]);
+    assert!(off.contains("\nenableAutoPoolForApplication: false\n"), "{off}");
 }
 
 /// The `ConfigMap` as the controller reads it.

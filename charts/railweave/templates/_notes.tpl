@@ -17,18 +17,22 @@ Injection of networks and resources into pods is off. To switch it on, without a
 
   helm upgrade {{ .Release.Name }} CHART -n {{ .Release.Namespace }} --reuse-values --set spiderpoolController.podResourceInject.enabled=true
 {{- end }}
+{{- $plugins := and .Values.spiderpoolAgent.install .Values.spiderpoolAgent.installPlugins }}
+{{- if $plugins }}
+
+The CNI plugins, sriov, ib-sriov, rdma and those of addresses and routes, are put into {{ .Values.global.ipamBinHostPath }} of every node.
+{{- end }}
 {{- $absent := list -}}
 {{- if .Values.sriov.install }}{{ $absent = append $absent "sriov.install: creation of VFs and the SR-IOV device plugin" }}{{ end -}}
 {{- if .Values.SriovOperator.install }}{{ $absent = append $absent "SriovOperator.install: creation of VFs and the SR-IOV device plugin" }}{{ end -}}
-{{- if .Values.ibSriovCni.install }}{{ $absent = append $absent "ibSriovCni.install: the CNI plugin for InfiniBand VFs" }}{{ end -}}
+{{- if and .Values.ibSriovCni.install (not $plugins) }}{{ $absent = append $absent "ibSriovCni.install: the CNI plugin for InfiniBand VFs, as spiderpoolAgent.install or spiderpoolAgent.installPlugins is false" }}{{ end -}}
 {{- if .Values.sriovDevicePlugin.resourceName }}{{ $absent = append $absent (printf "sriovDevicePlugin.resourceName=%s: the SR-IOV device plugin" .Values.sriovDevicePlugin.resourceName) }}{{ end -}}
 {{- range $flag := list "enabled" "enabledRdmaMetric" "enabledDebugMetric" -}}
 {{- if index $.Values.spiderpoolAgent.prometheus $flag }}{{ $absent = append $absent (printf "spiderpoolAgent.prometheus.%s: RDMA metrics of the nodes" $flag) }}{{ end -}}
 {{- end -}}
 {{- if $absent }}
 
-WITHOUT EFFECT: these flags belong to components that railweave {{ .Chart.AppVersion }} does not contain yet.
-Nothing was installed for them; keep running what provides them today.
+WITHOUT EFFECT: nothing was installed for these flags. railweave {{ .Chart.AppVersion }} does not contain all components yet; keep running what provides them today.
 {{ range $absent }}
   - {{ . }}
 {{- end }}
