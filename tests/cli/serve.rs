@@ -139,10 +139,7 @@ fn the_printed_request_is_injected_and_an_edit_is_in_force_at_once() {
 
 #[test]
 fn the_printed_curl_line_works_as_it_is() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        println!("skipped: curl is not installed");
-        return;
-    }
+    assert!(Command::new("curl").arg("--version").output().is_ok(), "this test needs curl: install it");
     let certs = Folder::with(&[]);
     let server = Server::start("manifests/examples/injection-8-rails", certs.path());
     let output = Command::new("sh").args(["-c", &format!("{} --silent", server.curl)]).output().unwrap();

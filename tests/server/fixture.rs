@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) connections: ConnectionLimits,
     pub(crate) drain: Drain,
     pub(crate) client_ca: Option<String>,
+    /// Whether there is a certificate from the start.
+    pub(crate) certified: bool,
 }
 
 impl Fixture {
@@ -53,11 +55,14 @@ impl Fixture {
             connections: ConnectionLimits::default(),
             drain: Drain { keep_serving: Duration::ZERO, deadline: Duration::from_secs(2) },
             client_ca: None,
+            certified: true,
         };
         change(&mut setup);
         let authority = make_authority("test CA", SystemTime::now(), HOUR).unwrap();
         let certificate = Arc::new(LiveCertificate::default());
-        serve_leaf_of(&authority, &certificate);
+        if setup.certified {
+            serve_leaf_of(&authority, &certificate);
+        }
         let server = Server::bind(Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             router: router(setup.state),

@@ -1,9 +1,9 @@
 use std::io::ErrorKind;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use railweave::admission::certificates::{issue_client, make_authority};
 
-use super::fixture::{Fixture, HOUR, PODS, create, pod};
+use super::fixture::{Fixture, HOUR, PODS, create, pod, serve_leaf_of};
 
 #[tokio::test]
 async fn a_client_that_asks_for_another_name_does_not_trust_us_and_harms_nobody() {
@@ -52,13 +52,33 @@ async fn with_a_client_ca_only_its_clients_get_an_answer() {
 
 #[tokio::test]
 async fn without_a_certificate_nobody_gets_through_and_the_server_is_not_ready() {
-    let fixture = Fixture::start().await;
-    tokio::task::yield_now().await;
+    let fixture = Fixture::with(|setup| setup.certified = false).await;
+    assert!(fixture.dial().connect().await.is_err());
+    until("it says so", || fixture.health.report().contains("[-]certificate failed: ")).await;
+    assert!(!fixture.health.ready());
+
+    serve_leaf_of(&fixture.authority, &fixture.certificate);
+    let mut client = fixture.client().await;
+    assert_eq!(client.review(PODS, &create("u", &pod())).await.unwrap().response()["allowed"], true);
+    until("it is ready", || fixture.health.ready()).await;
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "waited for: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[test]
+fn what_is_no_pair_never_becomes_the_certificate() {
     let empty = railweave::admission::tls::LiveCertificate::default();
     assert_eq!(empty.expiry(), None);
     assert!(empty.set("no PEM", "no PEM").is_err());
+    let authority = make_authority("a", SystemTime::now(), HOUR).unwrap();
     let (leaf, other) = {
-        let issue = || issue_client(&fixture.authority, "a", SystemTime::now(), HOUR).unwrap();
+        let issue = || issue_client(&authority, "a", SystemTime::now(), HOUR).unwrap();
         (issue(), issue())
     };
     assert!(empty.set(&leaf.cert_pem, &other.key_pem).is_err(), "the key belongs to another certificate");
