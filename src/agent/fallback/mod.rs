@@ -9,7 +9,7 @@
 mod request;
 mod world;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,47 +106,38 @@ impl Work {
         let (asked, intents) = self.intents(asked).await;
         let Some(world) = &mut self.world else { return };
         let plan = plan(&self.agent, world, &intents);
-        let mut edits = Edits::new();
-        for (pool, changes) in &plan.changes {
-            let sets = changes.iter().map(|change| Edit::Set(change.address, change.record.clone()));
-            edits.entry(pool.clone()).or_default().extend(sets);
-        }
+        let edits = edits(&plan);
         let Ok(written) = timeout(LONGEST_WRITE, world.write(&edits)).await else {
             // Nobody knows what was written.
             self.world = None;
             return self.put_off(asked, "the API server does not answer to writes of pools");
         };
-        let mut asked: Vec<(Request, bool)> = asked.into_iter().map(|request| (request, true)).collect();
-        for (pool, changes) in &plan.changes {
-            for change in changes {
-                let (request, complete) = &mut asked[change.intent];
-                if !written.contains(pool) {
-                    *complete = false;
-                } else if !change.inherited {
-                    request.took.push(Held { pool: pool.clone(), address: change.address });
-                }
-            }
-        }
+        let asked = recorded(asked, &plan, &written);
         let ends =
             asked.iter().zip(&intents).zip(&plan.outcomes).map(|(((request, complete), intent), outcome)| {
                 self.end(request, *complete, intent, outcome, fresh)
             });
         let ends = join_all(ends).await;
         for ((request, _), (end, surplus)) in asked.into_iter().zip(ends) {
-            let uid = request.pod.uid.clone();
-            let settled = matches!(end, End::Served(_));
-            for Held { pool, address } in surplus {
-                // Without an endpoint the leader may just be going on with it.
-                let edit = if settled {
-                    Edit::Release(address, uid.clone())
-                } else {
-                    Edit::GiveUp(address, uid.clone(), Writer::Agent)
-                };
-                self.surplus.entry(pool).or_default().push(edit);
-            }
+            self.set_aside(&request, &end, surplus);
             self.conclude(request, end);
         }
         self.give_back().await;
+    }
+
+    /// Keeps what a pod has no use for until it is given back.
+    fn set_aside(&mut self, request: &Request, end: &End, surplus: Vec<Held>) {
+        let uid = &request.pod.uid;
+        let settled = matches!(end, End::Served(_));
+        for Held { pool, address } in surplus {
+            // Without an endpoint the leader may just be going on with it.
+            let edit = if settled {
+                Edit::Release(address, uid.clone())
+            } else {
+                Edit::GiveUp(address, uid.clone(), Writer::Agent)
+            };
+            self.surplus.entry(pool).or_default().push(edit);
+        }
     }
 
     /// Reads the world, or as much of it as others have written since; returns whether all of it was read now.
@@ -334,6 +325,32 @@ fn plan(agent: &Agent, world: &World, intents: &[Intent]) -> BatchPlan {
     let (nodes, quarantine, cap, writer) = (&nodes, &quarantine, agent.options.cap, Writer::Agent);
     let inputs = Inputs { pools, ledgers, nodes, quarantine, families, cap, writer };
     ipam::plan(&inputs, intents)
+}
+
+/// What a plan changes in the pools.
+fn edits(plan: &BatchPlan) -> Edits {
+    let mut edits = Edits::new();
+    for (pool, changes) in &plan.changes {
+        let sets = changes.iter().map(|change| Edit::Set(change.address, change.record.clone()));
+        edits.entry(pool.clone()).or_default().extend(sets);
+    }
+    edits
+}
+
+/// Notes in each request what was written for it, and says whether that is all of it.
+fn recorded(asked: Vec<Request>, plan: &BatchPlan, written: &BTreeSet<Arc<str>>) -> Vec<(Request, bool)> {
+    let mut asked: Vec<(Request, bool)> = asked.into_iter().map(|request| (request, true)).collect();
+    for (pool, changes) in &plan.changes {
+        for change in changes {
+            let (request, complete) = &mut asked[change.intent];
+            if !written.contains(pool) {
+                *complete = false;
+            } else if !change.inherited {
+                request.took.push(Held { pool: pool.clone(), address: change.address });
+            }
+        }
+    }
+    asked
 }
 
 /// Records that the endpoint does not tell: another writer of the endpoint was first, or a rail was planned again.

@@ -11,7 +11,7 @@ use crate::cli::console::{Console, Ink};
 use crate::cli::failure::Failure;
 use crate::cli::judge::{apply, judge};
 use crate::cli::scene::Scene;
-use crate::inject::{Decision, Step};
+use crate::inject::{Decision, Plan, Step};
 use crate::reason::Reason;
 
 /// All pods, and what could not be taken into account.
@@ -58,6 +58,17 @@ struct Given {
     networks: Value,
     container: usize,
     resources: Map<String, Value>,
+}
+
+impl Given {
+    fn of(plan: &Plan<'_>) -> Result<Self, Failure> {
+        let resources = plan.resources.iter().map(|(name, count)| ((*name).to_owned(), Value::from(*count)));
+        Ok(Self {
+            networks: serde_json::from_str(&plan.networks)?,
+            container: plan.container,
+            resources: resources.collect(),
+        })
+    }
 }
 
 /// A pod to explain.
@@ -107,17 +118,7 @@ impl Explanation {
         let (decision, given) = match &outcome.decision {
             Decision::Skip(_) => ("skip", None),
             Decision::Deny(_) => ("deny", None),
-            Decision::Inject(plan) => {
-                let resources = plan.resources.iter();
-                let given = Given {
-                    networks: serde_json::from_str(&plan.networks)?,
-                    container: plan.container,
-                    resources: resources
-                        .map(|(name, count)| ((*name).to_owned(), Value::from(*count)))
-                        .collect(),
-                };
-                ("inject", Some(given))
-            }
+            Decision::Inject(plan) => ("inject", Some(Given::of(plan)?)),
         };
         let unchanged = decision == "inject" && judgement.patch.is_none();
         let reason = if unchanged { Reason::AlreadyInjected } else { outcome.reason() };
