@@ -18,6 +18,7 @@
 //! | [`catalog`] | the compiled, immutable view that admission decides on |
 //! | [`rules`] | normalise and validate, one file for each kind |
 //! | [`render`] | network -> CNI configuration list -> `NetworkAttachmentDefinition` |
+//! | `json` | request bodies: reading, passing over, strings written by hand |
 //! | [`net`] | families, ranges, interval sets over `u128` |
 //! | [`yaml`] | manifests as text: reading with line numbers, writing |
 //! | [`api`] | custom resources, annotation keys, configuration |

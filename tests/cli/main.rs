@@ -8,7 +8,11 @@
 
 mod addresses;
 mod demo;
+mod documents;
+mod examples;
 mod explain;
+#[path = "../shared/fences.rs"]
+mod fences;
 mod fix;
 mod inject;
 mod live;

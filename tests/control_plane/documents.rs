@@ -1,83 +1,37 @@
-//! The commands of README and the pages on operation, security, networks and addresses, run as a person would, in their order.
+//! The commands of README and the pages on operation, security, networks, addresses and troubleshooting, run as a person
+//! would, in their order.
 //!
-//! A block marked `sh` runs. One marked `sh pods` needs pods that a kubelet runs: only its syntax is checked. One
-//! marked `sh make` names a task that runs elsewhere (this test is part of one): it must exist.
+//! A block marked `sh` runs, and one marked `sh cluster`, which the page on troubleshooting has beside those that need no
+//! cluster. `sh removal` ends an installation. `tests/cli/documents.rs` looks after all other marks.
 
-use std::path::Path;
-use std::process::Command;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, PostParams};
 
+use crate::allocation::bound_pod;
 use crate::cluster::{Cluster, Components};
-use crate::installation::{Installation, Options};
+use crate::fences::{Block, blocks};
+use crate::installation::{Installation, NAMESPACE, Options};
+use crate::objects::rails;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
-struct Block {
-    section: String,
-    script: String,
-    mark: Mark,
-}
-
-#[derive(Clone, Copy)]
-enum Mark {
-    Runs,
-    NeedsPods,
-    Make,
-}
-
-impl Mark {
-    fn of(fence: &str) -> Option<Self> {
-        match fence {
-            "```sh" => Some(Self::Runs),
-            "```sh pods" => Some(Self::NeedsPods),
-            "```sh make" => Some(Self::Make),
-            _ => None,
-        }
-    }
-}
-
-fn blocks(document: &str) -> Vec<Block> {
-    let text = std::fs::read_to_string(Path::new(ROOT).join(document)).unwrap();
-    let (mut section, mut open) = (String::new(), None::<Block>);
-    let mut blocks = Vec::new();
-    for line in text.lines() {
-        match (&mut open, line) {
-            (Some(_), "```") => blocks.extend(open.take()),
-            (Some(block), line) => {
-                block.script.push_str(line);
-                block.script.push('\n');
-            }
-            (None, line) if line.starts_with("## ") => line[3..].clone_into(&mut section),
-            (None, fence) => {
-                let block = |mark| Block { section: section.clone(), script: String::new(), mark };
-                open = Mark::of(fence).map(block);
-            }
-        }
-    }
-    blocks
+/// Blocks of a page with one of these marks.
+fn marked(document: &str, marks: &[&str]) -> Vec<Block> {
+    let blocks = blocks(document).into_iter().filter(|block| marks.contains(&block.mark.as_str()));
+    blocks.collect()
 }
 
 fn run(cluster: &Cluster, document: &str, block: &Block) {
-    let script = match block.mark {
-        Mark::Runs => block.script.clone(),
-        Mark::NeedsPods => {
-            let parsed = Command::new("bash").args(["-n", "-c", &block.script]).status();
-            assert!(parsed.is_ok_and(|status| status.success()), "{document}:\n{}", block.script);
-            return;
-        }
-        Mark::Make => block.script.replace("make ", "make --dry-run "),
-    };
-    let printed = cluster.shell(&script);
-    assert!(printed.ok, "{document}, {}:\n{}\n{}", block.section, block.script, printed.err);
+    let printed = cluster.shell(&block.text);
+    assert!(printed.ok, "{document}, {}:\n{}\n{}", block.section, block.text, printed.err);
 }
 
 /// README from top to bottom; the controller starts where a kubelet would start it, after the installation.
 pub(crate) async fn of_the_readme_work() {
     let cluster = Cluster::start("readme", Components::Api).await;
-    let blocks = blocks("README.md");
+    let blocks = marked("README.md", &["sh"]);
     let installed =
         blocks.iter().rposition(|block| block.section == "Install").expect("it says how to install");
     let (before, after) = blocks.split_at(installed + 1);
-    assert!(before.len() >= 3 && after.len() >= 3, "the page has lost its commands");
+    assert!(before.len() == 1 && after.len() >= 3, "the page has lost its commands");
     for block in before {
         run(&cluster, "README.md", block);
     }
@@ -93,13 +47,23 @@ pub(crate) async fn of_the_readme_work() {
 pub(crate) async fn of_operation_and_security_work() {
     let cluster = Cluster::start("documents", Components::Api).await;
     let (removal, operation): (Vec<_>, Vec<_>) =
-        blocks("docs/operations.md").into_iter().partition(|block| block.section == "Uninstall");
+        marked("docs/operations.md", &["sh"]).into_iter().partition(|block| block.section == "Uninstall");
     assert!(operation.len() >= 15 && removal.len() >= 2, "the page has lost its commands");
     for block in &operation {
         run(&cluster, "operations.md", block);
     }
-    for page in ["security.md", "networks.md", "ipam.md"] {
-        let blocks = blocks(&format!("docs/{page}"));
+    // The pod that the page on troubleshooting asks about.
+    cluster.kubectl_ok(&["create", "namespace", "team-a"], "");
+    cluster.kubectl_ok(&["create", "serviceaccount", "default", "--namespace", "team-a"], "");
+    let pods = Api::<Pod>::namespaced(cluster.client.clone(), "team-a");
+    pods.create(&PostParams::default(), &bound_pod("trainer-0", 0)).await.unwrap();
+    for (page, marks) in [
+        ("security.md", &["sh"][..]),
+        ("networks.md", &["sh"]),
+        ("ipam.md", &["sh"]),
+        ("troubleshooting.md", &["sh cluster"]),
+    ] {
+        let blocks = marked(&format!("docs/{page}"), marks);
         assert!(!blocks.is_empty(), "{page} has lost its commands");
         for block in &blocks {
             run(&cluster, page, block);
@@ -113,6 +77,59 @@ pub(crate) async fn of_operation_and_security_work() {
     let namespace = ["-n", "spiderpool", "get", "deployment,service,configmap,role", "-o", "name"];
     let left = cluster.kubectl_ok(&namespace, "").out;
     assert!(!left.contains("spiderpool-c"), "left behind: {left}");
+}
+
+/// First as the page says it, with a controller that is alive; then with one that is gone too early.
+pub(crate) async fn of_removal_leave_nothing_behind() {
+    // The garbage collector takes the registration away.
+    let options = || Options { components: Components::All, ..Options::default() };
+    let pools = |installation: &Installation| {
+        installation.cluster.apply(&rails(2));
+        installation.cluster.apply(SUBNET);
+    };
+    let installation = Installation::start("removal", options()).await.with_rails(2).await;
+    pools(&installation);
+    for block in marked("docs/operations.md", &["sh removal"]) {
+        run(&installation.cluster, "operations.md", &block);
+    }
+    assert_eq!(definitions(&installation.cluster), Vec::<String>::new());
+
+    let Installation { replicas, cluster, .. } = installation;
+    drop(replicas);
+    let mut installation = Installation::on(cluster, options()).await.with_rails(2).await;
+    pools(&installation);
+    installation.replicas.clear();
+    installation.cluster.helm_ok(&["uninstall", "spiderpool", "--namespace", NAMESPACE]);
+    installation
+        .wait_for("the registration to go", || async {
+            let left = ["get", "mutatingwebhookconfiguration,validatingwebhookconfiguration", "-o", "name"];
+            !installation.cluster.kubectl(&left, "").out.contains("spiderpool")
+        })
+        .await;
+    installation.cluster.kubectl_ok(&["delete", "-f", "manifests/crds", "--wait=false"], "");
+    installation
+        .wait_for("everything but what is held", || async { definitions(&installation.cluster).len() == 2 })
+        .await;
+    for block in marked("docs/operations.md", &["sh removal by hand"]) {
+        run(&installation.cluster, "operations.md", &block);
+    }
+    installation
+        .wait_for("the definitions to go", || async { definitions(&installation.cluster).is_empty() })
+        .await;
+}
+
+const SUBNET: &str = "\
+apiVersion: spiderpool.spidernet.io/v2beta1
+kind: SpiderSubnet
+metadata: {name: shared}
+spec: {subnet: 172.31.0.0/24, ips: [172.31.0.1-172.31.0.9]}
+";
+
+/// Definitions of railweave that the API server still has.
+fn definitions(cluster: &Cluster) -> Vec<String> {
+    let names = cluster.kubectl_ok(&["get", "crd", "-o", "name"], "").out;
+    let ours = names.lines().filter(|name| name.contains("spidernet.io") || name.contains("railweave.io"));
+    ours.map(str::to_owned).collect()
 }
 
 /// What the page says of definitions that are there already, and of edits that helm does not know.

@@ -20,13 +20,19 @@ mod audit;
 mod availability;
 mod burst;
 mod certificates;
+mod chart;
+#[path = "../shared/chart_flags.rs"]
+mod chart_flags;
 mod cluster;
 mod control_plane;
 mod crds;
 mod documents;
 mod facts;
+#[path = "../shared/fences.rs"]
+mod fences;
 #[path = "../shared/files.rs"]
 mod files;
+mod foreign_trust;
 mod injection;
 mod installation;
 mod load;
@@ -37,6 +43,7 @@ mod namespaces;
 mod networks;
 mod node_agent;
 mod objects;
+mod overlaps;
 mod plugin;
 mod races;
 mod registration;
@@ -95,7 +102,9 @@ fn trials() -> Vec<Trial> {
         schema_rules::every_case_is_decided_as_written,
         documents::of_the_readme_work,
         documents::of_operation_and_security_work,
+        documents::of_removal_leave_nothing_behind,
         documents::of_an_earlier_installation_are_taken_over,
+        chart::objects_pass_the_api_server_s_own_checks,
         registration::says_what_is_sent_and_what_is_not,
         registration::follows_the_guides_switch,
         aliases::of_the_guide_become_canonical,
@@ -115,6 +124,8 @@ fn trials() -> Vec<Trial> {
         reload::keeps_the_last_good_configuration,
         certificates::rotate_under_load,
         certificates::of_the_registration_are_repaired,
+        foreign_trust::cert_manager_s_bundle_is_left_to_it,
+        foreign_trust::a_new_ca_of_one_s_own_goes_in_first,
         availability::of_one_replica_when_the_other_is_killed,
         availability::through_a_rolling_restart,
         availability::of_plain_pods_without_any_replica,
@@ -134,6 +145,7 @@ fn trials() -> Vec<Trial> {
         plugin::gives_back_the_address_in_conflict_and_no_other,
         audit::mends_what_two_reads_prove,
         audit::a_record_alone_holds_the_address_while_its_node_is_away,
+        overlaps::of_pools_that_nobody_saw_at_once_close_the_younger_one,
         races::of_pools_shrunk_disabled_and_deleted_in_use,
         races::of_names_that_come_back_at_once,
         races::of_a_node_that_does_not_answer,

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::cluster::Components;
 use crate::installation::{CHART, CONTROLLER, Installation, NAMESPACE, Options};
-use crate::objects::{assert_injected, opted_in_pod};
+use crate::load::Load;
+use crate::objects::{assert_injected, opted_in_pod, rails};
 
 fn entries(installation: &Installation, kind: &str) -> Vec<Value> {
     installation.cluster.get(&[kind, CONTROLLER])["webhooks"].as_array().cloned().unwrap_or_default()
@@ -58,7 +59,8 @@ pub(crate) async fn says_what_is_sent_and_what_is_not() {
     }
 }
 
-/// `helm upgrade --reuse-values --set ...enabled=true`, as the guide says, without a restart of anything.
+/// `helm upgrade --reuse-values --set ...enabled=true`, as the guide says, without a restart of anything, while pods are
+/// created all the time.
 pub(crate) async fn follows_the_guides_switch() {
     let values = ["spiderpoolController.podResourceInject.enabled=false"];
     let options = Options { values: &values, ..Options::default() };
@@ -66,6 +68,8 @@ pub(crate) async fn follows_the_guides_switch() {
     let mutating = entries(&installation, "mutatingwebhookconfiguration");
     assert!(!names(&mutating).iter().any(|name| name.contains("pods")), "{:?}", names(&mutating));
     assert!(installation.leaves_plain("default").await);
+    installation.cluster.apply(&rails(2));
+    let load = Load::start(&installation.pods("default"), &opted_in_pod(), 4);
 
     installation.cluster.helm_ok(&[
         "upgrade",
@@ -79,7 +83,8 @@ pub(crate) async fn follows_the_guides_switch() {
         "--set",
         "spiderpoolController.podResourceInject.enabled=true",
     ]);
-    let installation = installation.with_rails(2).await;
+    installation.knows_rails(2).await;
+    installation.policies_in_force().await;
     assert_injected(&installation.try_pod("default", &opted_in_pod()).await.unwrap(), 2, 0);
 
     installation.cluster.helm_ok(&[
@@ -98,4 +103,12 @@ pub(crate) async fn follows_the_guides_switch() {
             !installation.cluster.kubectl(&["get", "validatingadmissionpolicy", CONTROLLER], "").ok
         })
         .await;
+    let outcome = load.stop().await;
+    assert_eq!(outcome.refused, Vec::<String>::new(), "refused while injection was switched on or off");
+    assert!(
+        outcome.plain > 0 && outcome.injected > 0,
+        "{} plain, {} injected",
+        outcome.plain,
+        outcome.injected
+    );
 }
