@@ -49,8 +49,10 @@ fn keeper(page: &str, mark: &str) -> Option<&'static str> {
         ("operations.md" | "security.md", "yaml values") => "chart: documents",
         ("compatibility.md", "text" | "yaml" | "yaml stored") => "rules::compatibility",
         ("cli.md", "text") => "cli: reference",
-        ("README.md", "text") | ("ipam.md", "yaml") | ("troubleshooting.md", "sh" | "sh server") => "here",
-        (_, "sh make" | "sh pods" | "sh pod" | "sh node" | "sh guest" | "sh control-plane") => "here",
+        ("README.md", "text")
+        | ("ipam.md", "yaml")
+        | ("troubleshooting.md", "sh" | "sh server")
+        | (_, "sh make" | "sh pods" | "sh pod" | "sh node" | "sh guest" | "sh control-plane") => "here",
         (_, "mermaid") => "whoever draws it",
         _ => return None,
     })

@@ -20,7 +20,7 @@ fn asks(value: &str) -> Fixture {
     of_a_job().annotate(RDMA_INJECT, value)
 }
 
-fn with_network(value: &str, namespace: &str, pools: Value) -> Fixture {
+fn with_network(value: &str, namespace: &str, pools: &Value) -> Fixture {
     let mut fixture = asks(value);
     let spec = json!({"cniType": "sriov", "sriov": {"resourceName": "a.b/vf", "ippools": pools}});
     fixture.network(&network(namespace, "net", json!({RDMA_INJECT: value}), spec));
@@ -52,7 +52,7 @@ fn each_names_pod_key_value_and_the_next_command() {
         ),
         (
             Reason::GroupNotAllowed,
-            with_network("theirs", "other", json!({"ipv4": ["p"]})),
+            with_network("theirs", "other", &json!({"ipv4": ["p"]})),
             format!(
                 "{KEY}=\"theirs\" asks for group \"theirs\", whose 1 networks all live in namespaces that do not serve \
                  team. Who runs the cluster can list those namespaces in podResourceInject.networkNamespaces of the \
@@ -61,7 +61,7 @@ fn each_names_pod_key_value_and_the_next_command() {
         ),
         (
             Reason::InvalidMember,
-            with_network("poor", "spiderpool", json!({})),
+            with_network("poor", "spiderpool", &json!({})),
             format!(
                 "{KEY}=\"poor\" asks for group \"poor\", and not all its networks can serve it: spiderpool/net names no \
                  pools in spec.sriov.ippools. See: kubectl -n spiderpool get spidermultusconfig net -o yaml"
