@@ -42,7 +42,8 @@ pub(crate) async fn objects_pass_the_api_server_s_own_checks() {
     cluster.kubectl_ok(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"], "");
     for flags in FLAG_SETS {
         let flags = flags.join(" ");
-        let render = format!("helm template spiderpool charts/railweave -n spiderpool {flags}");
+        let render =
+            format!("helm template spiderpool charts/railweave -n spiderpool --kube-version 1.36.0 {flags}");
         let rendered = cluster.shell(&render);
         assert!(rendered.ok, "{flags}: {}", rendered.err);
         let objects = rendered.out.lines().filter(|line| line.starts_with("kind: ")).count();

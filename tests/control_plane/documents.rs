@@ -52,7 +52,8 @@ pub(crate) async fn of_operation_and_security_work() {
     for block in &operation {
         run(&cluster, "operations.md", block);
     }
-    // The pod that the page on troubleshooting asks about.
+    // The pod that the page on troubleshooting asks about, and what it asks for.
+    cluster.apply(&rails(2));
     cluster.kubectl_ok(&["create", "namespace", "team-a"], "");
     cluster.kubectl_ok(&["create", "serviceaccount", "default", "--namespace", "team-a"], "");
     let pods = Api::<Pod>::namespaced(cluster.client.clone(), "team-a");

@@ -111,6 +111,8 @@ pub(crate) async fn cert_manager_s_bundle_is_left_to_it() {
 
     inject(&installation, &first.cert_pem);
     installation.wait_for("the bundles to be seen", || in_sync(&installation)).await;
+    // The API server has a watch of its own.
+    sleep(Duration::from_secs(1)).await;
     installation.cluster.apply(&rails(2));
     installation.knows_rails(2).await;
     // The policies come into force a few seconds later; after that there is nothing left to write.

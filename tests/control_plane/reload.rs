@@ -82,8 +82,8 @@ pub(crate) async fn keeps_the_last_good_configuration() {
     let config_map = ["configmap", "spiderpool-config", "-n", NAMESPACE];
     let without_key = ["--type=merge", "-p", r#"{"data": {"conf.yml": null}}"#];
     let losses = [
-        ([&["patch"], &config_map[..], &without_key].concat(), "has no key conf.yml"),
-        ([&["delete"], &config_map[..]].concat(), "the ConfigMap was deleted"),
+        ([&["patch"][..], &config_map, &without_key].concat(), "has no key conf.yml"),
+        ([&["delete"][..], &config_map].concat(), "the ConfigMap was deleted"),
     ];
     for (loss, told) in losses {
         installation.cluster.kubectl_ok(&loss, "");
@@ -96,6 +96,6 @@ pub(crate) async fn keeps_the_last_good_configuration() {
         assert!(!installation.leaves_plain("default").await, "{told}: the last good configuration injects");
     }
     let off = "--from-literal=conf.yml=podResourceInject: {enabled: false}";
-    installation.cluster.kubectl_ok(&[&["create"], &config_map[..], &[off]].concat(), "");
+    installation.cluster.kubectl_ok(&[&["create"][..], &config_map, &[off]].concat(), "");
     installation.wait_for("the next good one", || installation.leaves_plain("default")).await;
 }
