@@ -60,9 +60,9 @@ pub(crate) async fn of_operation_and_security_work() {
     pods.create(&PostParams::default(), &bound_pod("trainer-0", 0)).await.unwrap();
     for (page, marks) in [
         ("security.md", &["sh"][..]),
-        ("networks.md", &["sh"]),
-        ("ipam.md", &["sh"]),
-        ("troubleshooting.md", &["sh cluster"]),
+        ("networks.md", &["sh"][..]),
+        ("ipam.md", &["sh"][..]),
+        ("troubleshooting.md", &["sh cluster"][..]),
     ] {
         let blocks = marked(&format!("docs/{page}"), marks);
         assert!(!blocks.is_empty(), "{page} has lost its commands");

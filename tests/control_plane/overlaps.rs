@@ -62,11 +62,12 @@ pub(crate) async fn of_pools_that_nobody_saw_at_once_close_the_younger_one() {
         .await;
 
     installation.pods("default").create(&PostParams::default(), &bound_pod("train", 0)).await.unwrap();
+    let refused = format!("{YOUNGER}: it overlaps the older pool older");
     installation
         .wait_for("the pod to be told", || async {
             let told = |event: &Value| {
                 event["reason"] == "NoEligiblePool"
-                    && event["note"].as_str().is_some_and(|note| note.contains("PoolOverlaps"))
+                    && event["note"].as_str().is_some_and(|note| note.contains(&refused))
             };
             events_of(&installation, "train").iter().any(told)
         })
