@@ -75,5 +75,6 @@ cni: ## the CNI plugins as one static musl binary: target/cni/railweave-cni
 	@e2e/cni/build.sh
 
 .PHONY: bench-cni
-bench-cni: cni ## the CNI plugins: size, start to exit beside a program in C, addresses, announcements
+bench-cni: cni ## the CNI plugins: start to exit beside C, addresses, routes; in a guest, real functions and all of them at once
 	@cargo bench --quiet -p railweave-cni --bench plugins
+	@e2e/vm/bench.sh || [ $$? -eq 77 ]

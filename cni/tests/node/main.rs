@@ -6,10 +6,12 @@
 
 mod agent;
 mod containerd;
+mod crowd;
 mod disasters;
 mod guest;
 mod home;
 mod library;
+mod measure;
 mod pod;
 mod rails;
 mod runtime;
@@ -23,6 +25,9 @@ macro_rules! trials {
 }
 
 fn main() {
+    if std::env::var_os("RAILWEAVE_MEASURE").is_some() {
+        return measure::run();
+    }
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     let trials = trials![
         library::ports_and_functions_are_found,
@@ -39,6 +44,7 @@ fn main() {
         rails::what_the_port_refuses_leaves_no_trace,
         rails::status_tells_what_would_fail,
         rails::check_tells_what_has_changed,
+        crowd::comes_and_goes_at_once,
         containerd::runs_pods_with_the_whole_chain,
         disasters::a_detach_needs_no_agent,
         disasters::a_detach_needs_no_namespace,

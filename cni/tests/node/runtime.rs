@@ -140,13 +140,25 @@ impl Attachment {
         self.start(command, config).wait_with_output().unwrap()
     }
 
+    /// Runs a plugin under another program, whose words come before those of the plugin.
+    pub(crate) fn run_under(&self, words: &[&str], command: &str, config: &Value) -> Result<Value, Value> {
+        let plugin = program(config);
+        let mut under = Command::new(words[0]);
+        under.args(&words[1..]).arg(plugin);
+        outcome(self.start_as(under, command, config).wait_with_output().unwrap())
+    }
+
     /// Starts a plugin, and does not wait for it.
     pub(crate) fn start(&self, command: &str, config: &Value) -> Child {
+        self.start_as(Command::new(program(config)), command, config)
+    }
+
+    fn start_as(&self, plugin: Command, command: &str, config: &Value) -> Child {
         let pod = format!(
             "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={0};K8S_POD_UID=uid-of-{0};K8S_POD_INFRA_CONTAINER_ID={1}",
             self.pod, self.container
         );
-        let mut plugin = plugin(config);
+        let mut plugin = called(plugin);
         plugin
             .env("CNI_COMMAND", command)
             .env("CNI_CONTAINERID", &self.container)
@@ -179,15 +191,18 @@ fn each(list: &Value, command: &str, valid: &Value) -> Result<(), Value> {
         if !valid.is_null() {
             config["cni.dev/valid-attachments"] = valid.clone();
         }
-        let mut plugin = plugin(&config);
+        let mut plugin = called(Command::new(program(&config)));
         plugin.env("CNI_COMMAND", command);
         outcome(feed(plugin, &config).wait_with_output().unwrap()).map(|_| ())
     })
 }
 
-fn plugin(config: &Value) -> Command {
-    let program = format!("/opt/cni/bin/{}", config["type"].as_str().unwrap());
-    let mut plugin = Command::new(program);
+fn program(config: &Value) -> String {
+    format!("/opt/cni/bin/{}", config["type"].as_str().unwrap())
+}
+
+/// As a runtime calls it.
+fn called(mut plugin: Command) -> Command {
     plugin.env_clear().env("CNI_PATH", FOLDERS).env("PATH", "/usr/sbin:/usr/bin");
     plugin.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     plugin
