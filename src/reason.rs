@@ -89,6 +89,8 @@ pub enum Reason {
     PoolExhausted,
     /// The pool has as many records as one object may hold.
     PoolFull,
+    /// A running pod has an address that is recorded for another running pod.
+    AddressShared,
     /// The request could not be read.
     Unreadable,
     /// The server broke while it decided.
@@ -97,7 +99,7 @@ pub enum Reason {
 
 impl Reason {
     /// All codes, for the metrics and the documentation.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::NotOptedIn,
         Self::OptedOut,
         Self::InjectionDisabled,
@@ -140,6 +142,7 @@ impl Reason {
         Self::PoolOtherSubnet,
         Self::PoolExhausted,
         Self::PoolFull,
+        Self::AddressShared,
         Self::Unreadable,
         Self::InternalError,
     ];
@@ -190,6 +193,7 @@ impl Reason {
             Self::PoolOtherSubnet => "PoolOtherSubnet",
             Self::PoolExhausted => "PoolExhausted",
             Self::PoolFull => "PoolFull",
+            Self::AddressShared => "AddressShared",
             Self::Unreadable => "Unreadable",
             Self::InternalError => "InternalError",
         }

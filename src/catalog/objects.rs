@@ -277,6 +277,7 @@ fn pool(key: &ObjectKey, object: &Value) -> Result<PoolFacts, String> {
         labels,
         controller: owner(object, Kind::Subnet, true),
         terminating: metadata["deletionTimestamp"].is_string(),
+        generation: metadata["generation"].as_i64().unwrap_or_default(),
         spec: decode("spec", &object["spec"])?,
     })
 }

@@ -219,17 +219,14 @@ impl<'a> Batch<'a> {
         };
         match stock {
             Err(reason) => (Refusal::Unreadable, reason),
+            // The same words in each plan, however many records there are: an Event is written for new ones.
             Ok(Stock { limit: Refusal::Full, .. }) => {
-                let (records, bytes) =
-                    self.ledger(pool).map_or((0, 0), |ledger| (ledger.len(), ledger.bytes()));
                 let cap = self.inputs.cap;
                 let most = match cap.records {
-                    Some(most) => format!("{most} records that it may hold"),
+                    Some(most) => format!("{most} that it may hold"),
                     None => format!("{} bytes that one object holds", cap.bytes),
                 };
-                let detail =
-                    format!("it has {records} records ({bytes} bytes); this batch brings it to the {most}");
-                (Refusal::Full, detail)
+                (Refusal::Full, format!("one record more would go beyond the {most}"))
             }
             Ok(_) => {
                 (Refusal::Exhausted, format!("all of its {} addresses are in use", pool.allocatable.count()))

@@ -85,6 +85,36 @@ impl RailFailure {
     }
 }
 
+/// What helps against a reason; none where the failure's own words say it.
+pub(super) fn next_step(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::NoPool => "name pools in the network's ippools, or set default: true on a pool",
+        Reason::UnusablePoolNames | Reason::UnusableRoutes => "correct the annotation",
+        Reason::PoolUnknown => "correct the name, or create the pool",
+        Reason::PoolUnreadable => {
+            "repair the pool with kubectl edit spiderippool; for its records add --subresource=status"
+        }
+        Reason::PoolTerminating => "name another pool",
+        Reason::PoolDisabled => "set disable: false on the pool",
+        Reason::PoolOverlaps => "change the ranges of one of the two pools",
+        Reason::PoolOtherFamily => "move the name to the list of the pool's family",
+        Reason::PoolOtherNode => "name a pool of this node, or let the pool serve it",
+        Reason::PoolOtherNamespace => "name a pool of this namespace, or let the pool serve it",
+        Reason::PoolOtherPod => "name a pool for this pod, or change the pool's podAffinity",
+        Reason::PoolOtherNetwork => {
+            "name a pool of this network, or add the network to the pool's multusName"
+        }
+        Reason::PoolOtherSubnet => {
+            "create the pool of the node's subnet, or correct the physical function's address on the host"
+        }
+        Reason::PoolExhausted => "add ranges to ips, or name a further pool",
+        _ => return None,
+    })
+}
+
+/// Bytes that a note of an Event may take: the API server takes 1,024.
+const LONGEST: usize = 1_000;
+
 impl Failure {
     /// The code of the pod: that of the first rail.
     #[must_use]
@@ -92,10 +122,26 @@ impl Failure {
         self.rails.first().map_or(Reason::InternalError, |rail| rail.reason)
     }
 
-    /// One line of at most 1,000 bytes, for an Event: rails that failed for the same reason stand together.
+    /// The line of [`Self::line`], and what to do about the first rail: what an Event says. At most 1,000 bytes.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let first = self.rails.first();
+        let decisive = first.and_then(|rail| {
+            let of_pool = rail.pools.first().map(|pool| pool.reason);
+            if rail.reason == Reason::NoEligiblePool { of_pool } else { Some(rail.reason) }
+        });
+        match decisive.and_then(next_step) {
+            Some(next) => {
+                let next = format!(". Next: {next}");
+                shortened(self.line(), LONGEST - next.len()) + &next
+            }
+            None => self.line(),
+        }
+    }
+
+    /// One line of at most 1,000 bytes: rails that failed for the same reason stand together.
     #[must_use]
     pub fn line(&self) -> String {
-        const LONGEST: usize = 1_000;
         let mut groups: Vec<(String, Vec<&RailFailure>)> = Vec::new();
         for rail in &self.rails {
             let tally = rail.tally();

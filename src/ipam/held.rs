@@ -89,6 +89,17 @@ fn shown<'a>(details: &'a [AllocationDetail], held: &Held) -> Option<&'a str> {
     Some(detail.interface.as_str()).filter(|interface| !interface.is_empty())
 }
 
+/// The addresses that an endpoint tells, each with its interface. What names no pool, or cannot be read, is passed over.
+pub fn told(details: &[AllocationDetail]) -> impl Iterator<Item = (&str, Held)> {
+    details.iter().flat_map(|detail| {
+        let pairs = [(&detail.ipv4_pool, &detail.ipv4), (&detail.ipv6_pool, &detail.ipv6)];
+        pairs.into_iter().filter_map(|(pool, address)| {
+            let address: Address = address.as_deref()?.split('/').next()?.parse().ok()?;
+            Some((detail.interface.as_str(), Held { pool: pool.as_deref()?.into(), address }))
+        })
+    })
+}
+
 /// Whether the interfaces of an endpoint have the address.
 #[must_use]
 pub fn tells(details: &[AllocationDetail], address: Address) -> bool {

@@ -14,7 +14,7 @@ pub struct Ledgers {
 }
 
 /// One address of a pod.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Held {
     /// Name of the pool that has the record.
     pub pool: Arc<str>,

@@ -23,10 +23,21 @@ pub struct Pool {
     pub routes: Vec<Route>,
     /// `default`
     pub default: bool,
+    /// What this was compiled from.
+    pub edition: Edition,
     /// Why nothing new is allocated from it, if so.
     pub(super) closed: Option<Closed>,
     /// Who may use it.
     pub(super) affinity: Affinity,
+}
+
+/// Which spec of which object of a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edition {
+    /// `metadata.uid`
+    pub uid: String,
+    /// `metadata.generation`
+    pub generation: i64,
 }
 
 /// Why a whole pool is out of use.
@@ -85,6 +96,7 @@ impl Pool {
             gateway,
             routes: spec.routes.iter().flatten().map(canonical).collect(),
             default: spec.default == Some(true),
+            edition: Edition { uid: facts.uid.clone(), generation: facts.generation },
             closed: closed(facts),
             affinity: Affinity::compile(facts, network_namespace)?,
         })

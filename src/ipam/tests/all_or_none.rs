@@ -1,6 +1,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::ipam::failure;
+use crate::reason::Reason;
 
 #[test]
 fn a_pod_that_fails_on_one_rail_leaves_no_trace() {
@@ -135,4 +137,54 @@ fn an_events_line_is_short_and_rails_of_one_reason_stand_together() {
         failure.line(),
         "net1, net2: the network names no IPv4 pool that exists: a: there is no such pool"
     );
+    assert_eq!(
+        failure.advice(),
+        "net1, net2: the network names no IPv4 pool that exists: a: there is no such pool. Next: name pools in the \
+         network's ippools, or set default: true on a pool"
+    );
+}
+
+#[test]
+fn an_event_says_what_to_do_about_what_kept_the_first_rail() {
+    let small_pool = |spec: &str| {
+        let mut pool = small(0, 1, 1);
+        let (field, value) = spec.split_once('=').unwrap();
+        pool[field] = serde_json::from_str(value).unwrap();
+        Cluster::default().pool("a", pool)
+    };
+    for (spec, next) in [
+        (r#"nodeName=["n2"]"#, "name a pool of this node, or let the pool serve it"),
+        ("disable=true", "set disable: false on the pool"),
+        (r#"excludeIPs=["172.16.0.1"]"#, "add ranges to ips, or name a further pool"),
+    ] {
+        let Outcome::Failed(failure) = &small_pool(spec).plan(&[pod("p").rail(&["a"])]).outcomes[0] else {
+            panic!("{spec}")
+        };
+        assert!(failure.advice().ends_with(&format!(". Next: {next}")), "{}", failure.advice());
+    }
+    // However long the line is, what to do is there.
+    let mut intent = pod("p");
+    let mut cluster = Cluster::default();
+    for rail in 1..=8 {
+        let name = format!("rail-{rail}-{}", "x".repeat(200));
+        cluster = cluster
+            .pool(&name, json!({"subnet": format!("10.{rail}.0.0/24"), "ips": [], "nodeName": ["n2"]}));
+        intent = intent.rail(&[&name]);
+    }
+    let Outcome::Failed(failure) = &cluster.plan(&[intent]).outcomes[0] else { panic!() };
+    let advice = failure.advice();
+    assert!(advice.len() <= 1_000, "{}", advice.len());
+    assert!(advice.ends_with(" .... Next: name a pool of this node, or let the pool serve it"), "{advice}");
+}
+
+/// What `docs/troubleshooting.md` says to do is never nothing.
+#[test]
+fn every_reason_of_a_pool_has_a_next_step_in_words_and_in_the_documentation() {
+    let page = include_str!("../../../docs/troubleshooting.md");
+    for reason in Reason::ALL.into_iter().filter(|reason| reason.code().starts_with("Pool")) {
+        // The words of a full pool's failure say it.
+        assert!(failure::next_step(reason).is_some() || reason == Reason::PoolFull, "{reason}");
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{reason}` |"))).unwrap();
+        assert!(!row.ends_with("| - |"), "{row}");
+    }
 }

@@ -80,13 +80,24 @@ fn a_pool_with_as_many_records_as_one_object_holds_refuses_and_says_how_to_split
             "net1=172.16.0.2/24@a",
             "net1 (spiderpool/gpu1-sriov): PoolFull: the IPv4 pools of the network hold no more records; make further \
              pools of the same subnet with other ips, and name them beside the full one\n  \
-             a: PoolFull: it has 0 records (0 bytes); this batch brings it to the 2 records that it may hold",
+             a: PoolFull: one record more would go beyond the 2 that it may hold",
         ]
     );
+    // What an Event says of a pod that waits does not change with who else is planned.
+    let line = |cluster: &Cluster, intents: &[Intent]| match cluster.plan(intents).outcomes.pop() {
+        Some(Outcome::Failed(failure)) => failure.advice(),
+        other => panic!("{other:?}"),
+    };
+    let before = line(&cluster, &pods);
+    cluster.commit(&pods[..2]);
+    assert_eq!(line(&cluster, &pods[2..]), before);
     // Unusually long names count by their bytes.
+    let mut cluster = Cluster::default().pool("a", small(0, 1, 9));
     cluster.cap = Cap { records: None, bytes: 600 };
     let long = |name: &str| pod(&format!("{name}{}", "x".repeat(150))).rail(&["a"]);
     let outcomes = cluster.plan(&[long("p"), long("q")]).outcomes;
     assert!(matches!(outcomes[0], Outcome::Planned(_)), "{outcomes:?}");
-    assert!(said(&outcomes[1]).ends_with("this batch brings it to the 600 bytes that one object holds"));
+    assert!(
+        said(&outcomes[1]).ends_with("one record more would go beyond the 600 bytes that one object holds")
+    );
 }

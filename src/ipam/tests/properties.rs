@@ -41,9 +41,17 @@ fn address(pool: usize, host: u8) -> String {
 
 impl Universe {
     fn cluster(&self) -> Cluster {
+        self.cluster_without(&[])
+    }
+
+    /// The cluster with `excludeIPs`.
+    fn cluster_without(&self, excluded: &[(usize, u8)]) -> Cluster {
         let mut cluster = Cluster::default();
         for (number, (name, size)) in POOLS.iter().zip(self.sizes).enumerate() {
-            cluster = cluster.pool(name, small(u8::try_from(number).unwrap(), 1, size));
+            let mut pool = small(u8::try_from(number).unwrap(), 1, size);
+            let of_pool = excluded.iter().filter(|(pool, _)| *pool == number);
+            pool["excludeIPs"] = of_pool.map(|(pool, host)| json!(address(*pool, *host))).collect();
+            cluster = cluster.pool(name, pool);
         }
         for (pool, host) in &self.in_use {
             let record = Record::new("x/y".into(), "other".into(), "net1".into());
@@ -59,6 +67,14 @@ impl Universe {
     fn intents(&self) -> Vec<Intent> {
         let intent = |(number, rails): (usize, &Vec<Vec<&str>>)| {
             rails.iter().fold(pod(&format!("p{number}")), |intent, pools| intent.rail(pools))
+        };
+        self.pods.iter().enumerate().map(intent).collect()
+    }
+
+    /// The same pods with an IPv6 address on each rail as well.
+    fn dual_intents(&self) -> Vec<Intent> {
+        let intent = |(number, rails): (usize, &Vec<Vec<&str>>)| {
+            rails.iter().fold(pod(&format!("p{number}")), |intent, pools| intent.dual_rail(pools, &["six"]))
         };
         self.pods.iter().enumerate().map(intent).collect()
     }
@@ -203,6 +219,76 @@ proptest! {
         prop_assert_eq!(written(&cluster), before);
         for intent in universe.intents() {
             prop_assert!(cluster.ledgers.of_uid(&intent.uid).is_empty());
+        }
+        prop_assert_eq!(cluster.plan(&universe.intents()), plan);
+    }
+
+    #[test]
+    fn both_families_of_a_rail_or_nothing_and_never_what_is_excluded(
+        universe in universe(),
+        six in 0u8..4,
+        excluded in proptest::collection::vec((0usize..3, 1u8..4), 0..3),
+    ) {
+        let mut cluster = universe.cluster_without(&excluded);
+        let ips = if six == 0 { vec![] } else { vec![format!("fd00::1-fd00::{six}")] };
+        cluster = cluster.pool("six", json!({ "subnet": "fd00::/64", "ips": ips }));
+        let intents: Vec<Intent> = universe.dual_intents();
+        let (plan, pools) = (cluster.commit(&intents), cluster.pools());
+        let mut given = BTreeSet::new();
+        for (pool, changes) in &plan.changes {
+            let Some(Ok(pool)) = pools.get(pool) else { panic!() };
+            for change in changes {
+                prop_assert!(pool.allocatable.contains(change.address));
+                prop_assert!(given.insert(change.address), "{} twice", change.address);
+                let out = excluded.iter().any(|(pool, host)| change.address.to_string() == address(*pool, *host));
+                prop_assert!(!out, "{} is excluded", change.address);
+            }
+        }
+        for (outcome, rails) in plan.outcomes.iter().zip(&universe.pods) {
+            let Outcome::Planned(allocation) = outcome else { continue };
+            let both = allocation.details.iter().filter(|detail| detail.ipv4.is_some() && detail.ipv6.is_some());
+            prop_assert_eq!(both.count(), rails.len());
+        }
+        let planned: usize = plan.outcomes.iter().zip(&universe.pods)
+            .filter(|(outcome, _)| matches!(outcome, Outcome::Planned(_)))
+            .map(|(_, rails)| 2 * rails.len())
+            .sum();
+        prop_assert_eq!(given.len(), planned, "who fails leaves nothing");
+        let again = cluster.plan(&intents.iter().zip(&plan.outcomes)
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Planned(_)))
+            .map(|(intent, _)| intent.clone())
+            .collect::<Vec<_>>());
+        prop_assert_eq!(again.changes.len(), 0);
+    }
+
+    #[test]
+    fn the_next_pod_of_a_name_that_keeps_its_addresses_gets_those_and_no_record_is_added(universe in universe()) {
+        let mut cluster = universe.cluster();
+        let sticky = |intent: Intent, uid: &str| {
+            let holder = Holder { sticky: true, ..intent.holder.clone() };
+            Intent { uid: format!("{}-{uid}", intent.name).into(), holder, ..intent }
+        };
+        let first: Vec<Intent> = universe.intents().into_iter().map(|intent| sticky(intent, "1")).collect();
+        let plan = cluster.commit(&first);
+        let before: usize = written(&cluster).values().map(Ledger::len).sum();
+        for (intent, outcome) in first.into_iter().zip(plan.outcomes) {
+            let Outcome::Planned(allocation) = outcome else { continue };
+            let next = cluster.commit(&[sticky(intent, "2")]);
+            let Outcome::Planned(again) = &next.outcomes[0] else { panic!("{next:?}") };
+            prop_assert_eq!(&again.details, &allocation.details);
+        }
+        prop_assert_eq!(written(&cluster).values().map(Ledger::len).sum::<usize>(), before);
+    }
+
+    #[test]
+    fn no_pool_holds_more_records_than_it_may(universe in universe(), most in 1usize..4) {
+        let mut cluster = universe.cluster();
+        cluster.cap.records = Some(most);
+        let before = written(&cluster);
+        cluster.commit(&universe.intents());
+        for (pool, ledger) in written(&cluster) {
+            let had = before.get(&pool).map_or(0, Ledger::len);
+            prop_assert!(ledger.len() <= most.max(had), "{pool} has {}", ledger.len());
         }
     }
 }

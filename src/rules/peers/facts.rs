@@ -20,6 +20,8 @@ pub struct PoolFacts {
     pub controller: Option<String>,
     /// Whether it is being deleted.
     pub terminating: bool,
+    /// `metadata.generation`, which counts the changes of the spec; 0 offline.
+    pub generation: i64,
     /// `spec`
     pub spec: SpiderIPPoolSpec,
 }
