@@ -179,16 +179,21 @@ impl Finding {
         }
     }
 
-    /// `alone`: nobody else uses the address.
+    /// `recorded_for`: a pod that does not run; `alone`: nobody else can be using the address.
     pub(super) fn unrecorded(
         home: &Home,
         address: Address,
         record: Record,
         said_by: &str,
+        recorded_for: Option<&str>,
         alone: bool,
     ) -> Self {
         let Home { pool, allocatable } = home;
-        let reason = format!("the pod's {said_by} says that it has it, and no pool records that");
+        let instead = match recorded_for {
+            Some(pod) => format!("it is recorded for {pod}, which does not run"),
+            None => "no pool records that".to_owned(),
+        };
+        let reason = format!("the pod's {said_by} says that it has it, and {instead}");
         let finding = Self {
             reason,
             next: format!("delete pod {} before another one gets the address", record.pod),

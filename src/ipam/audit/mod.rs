@@ -117,6 +117,18 @@ pub fn held_back(observed: &Observed<'_>) -> BTreeMap<String, usize> {
     held
 }
 
+/// What became of the pod of a record.
+enum Standing<'a> {
+    /// It runs.
+    Lives(&'a ObservedPod),
+    /// It is gone, and its name can come back.
+    MayReturn,
+    /// It is gone, and its node, named here, does not answer.
+    Waits(&'a str),
+    /// It is gone, or has ended and is still there as an object.
+    Gone { ended: bool },
+}
+
 struct Audit<'a> {
     observed: &'a Observed<'a>,
     /// Pods that are there, by UID.
@@ -146,23 +158,39 @@ impl<'a> Audit<'a> {
     }
 
     /// What is wrong with one record, if something is.
-    fn judge(&self, pool: &str, address: Address, record: &Record) -> Option<Finding> {
-        if let Some(pod) = self.pods.get(&*record.pod_uid).filter(|pod| !pod.ended) {
-            return self.misplaced(pool, address, record, pod);
+    fn judge(&self, pool: &str, address: Address, record: &'a Record) -> Option<Finding> {
+        match self.standing(record) {
+            Standing::Lives(pod) => self.misplaced(pool, address, record, pod),
+            Standing::MayReturn => None,
+            Standing::Waits(node) => Some(Finding::quarantined(pool, address, record, node)),
+            // A pod that runs with the address is to be recorded instead.
+            Standing::Gone { .. } if self.is_used_from(pool, address) => None,
+            Standing::Gone { ended } => Some(Finding::leaked(pool, address, record, ended)),
+        }
+    }
+
+    fn standing(&self, record: &'a Record) -> Standing<'a> {
+        let pod = self.pods.get(&*record.pod_uid).copied();
+        if let Some(pod) = pod.filter(|pod| !pod.ended) {
+            return Standing::Lives(pod);
         }
         if self.observed.kept.contains(&*record.pod) {
-            return None;
+            return Standing::MayReturn;
         }
         let endpoint = self.endpoints.get(&*record.pod_uid);
-        let ended = self.pods.get(&*record.pod_uid);
-        let node = ended.map(|pod| pod.node.as_str());
+        let node = pod.map(|pod| pod.node.as_str());
         let node =
             node.or_else(|| endpoint.map(|endpoint| endpoint.node.as_str())).or(record.node.as_deref());
-        let unready = node.filter(|node| self.observed.nodes.get(*node).is_some_and(|node| !node.ready));
-        Some(match unready {
-            Some(node) => Finding::quarantined(pool, address, record, node),
-            None => Finding::leaked(pool, address, record, ended.is_some()),
-        })
+        match node.filter(|node| self.observed.nodes.get(*node).is_some_and(|node| !node.ready)) {
+            Some(node) => Standing::Waits(node),
+            None => Standing::Gone { ended: pod.is_some() },
+        }
+    }
+
+    /// Whether a running pod says that it has the address, of this pool.
+    fn is_used_from(&self, pool: &str, address: Address) -> bool {
+        let mut uses = self.uses.iter().filter(|used| used.address == address);
+        uses.any(|used| self.pool_of(used).is_some_and(|home| home.pool == pool))
     }
 
     /// A record of a pod that is there: whether pool, record and pod agree on the node.
@@ -202,20 +230,33 @@ impl<'a> Audit<'a> {
         twice.map(|(address, claims)| Finding::duplicate(address, &claims)).collect()
     }
 
-    /// Addresses in use that no pool records for anybody.
+    /// Addresses in use that no pool records for a pod that runs.
     fn unrecorded(&self) -> Vec<Finding> {
         let mut seen = HashSet::new();
         let mut findings = Vec::new();
         for used in &self.uses {
-            if self.recorded.contains_key(&used.address) || !seen.insert((used.address, &used.pod.uid)) {
+            let records = self.recorded.get(&used.address).map(Vec::as_slice).unwrap_or_default();
+            let lives = |record: &'a Record| matches!(self.standing(record), Standing::Lives(_));
+            if records.iter().any(|(_, record)| lives(record)) || !seen.insert((used.address, &used.pod.uid))
+            {
                 continue;
             }
             let Some(pool) = self.pool_of(used) else { continue };
-            let shared =
+            let others =
                 self.uses.iter().any(|other| other.address == used.address && other.pod.uid != used.pod.uid);
+            let may_run =
+                records.iter().any(|(_, record)| !matches!(self.standing(record), Standing::Gone { .. }));
             let record = Record::new(used.holder.clone(), used.pod.uid.clone(), used.interface.clone());
             let record = record.on(&used.pod.node);
-            findings.push(Finding::unrecorded(&pool, used.address, record, used.said_by, !shared));
+            let recorded_for = records.first().map(|(_, record)| &*record.pod);
+            findings.push(Finding::unrecorded(
+                &pool,
+                used.address,
+                record,
+                used.said_by,
+                recorded_for,
+                !others && !may_run,
+            ));
         }
         findings
     }

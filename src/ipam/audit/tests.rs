@@ -196,6 +196,49 @@ fn an_address_in_use_that_no_pool_records_is_found_and_can_be_recorded() {
 }
 
 #[test]
+fn an_address_in_use_is_never_freed_because_it_is_recorded_for_another_pod() {
+    let mut cluster = Cluster::new()
+        .records(
+            "a",
+            json!({"172.16.1.5": {"pod": "team/gone", "podUid": "uid-gone", "node": "n1"},
+                   "172.16.1.6": {"pod": "team/lost", "podUid": "uid-lost", "node": "dead"},
+                   "172.16.1.7": {"pod": "team/db-0", "podUid": "uid-db-0", "node": "n1"}}),
+        )
+        .pod("p", "n1", &[])
+        .endpoint("p", "n1", &[("172.16.1.5", "a")])
+        .pod("q", "n1", &["172.16.1.6"])
+        .pod("r", "n1", &["172.16.1.7"]);
+    cluster.kept.insert("team/db-0".into());
+    let says = |what: &str| format!("the pod's {what} says that it has it, and it is recorded for");
+    assert_eq!(
+        cluster.said(),
+        [
+            "quarantined SpiderIPPool a 172.16.1.6 team/lost: the pod is gone or has ended, but node dead is not ready: \
+             it may run on there -> the leader releases it once node dead is ready again, or deleted"
+                .to_owned(),
+            format!(
+                "in-use-unrecorded SpiderIPPool a 172.16.1.5 team/p: {} team/gone, which does not run -> railweave ipam \
+                 audit --fix",
+                says("endpoint")
+            ),
+            format!(
+                "in-use-unrecorded SpiderIPPool a 172.16.1.6 team/q: {} team/lost, which does not run -> delete pod \
+                 team/q before another one gets the address",
+                says("network-status")
+            ),
+            format!(
+                "in-use-unrecorded SpiderIPPool a 172.16.1.7 team/r: {} team/db-0, which does not run -> delete pod \
+                 team/r before another one gets the address",
+                says("network-status")
+            ),
+        ]
+    );
+    let record = Record::new("team/p".into(), "uid-p".into(), "net1".into()).on("n1");
+    let repairs: Vec<Repair> = cluster.audit().into_iter().filter_map(|finding| finding.repair).collect();
+    assert_eq!(repairs, [Repair::Record("172.16.1.5".parse().unwrap(), record)]);
+}
+
+#[test]
 fn an_address_of_two_pods_or_in_two_pools_is_a_duplicate() {
     let cluster = Cluster::new()
         .records(
