@@ -127,7 +127,19 @@ pub(super) struct Logging {
     /// How log lines look
     #[arg(long = "log-format", value_enum, default_value_t, env = "RAILWEAVE_LOG_FORMAT")]
     pub(super) format: logging::Format,
-    /// What is logged: a level, or a list such as info,railweave=debug
-    #[arg(long = "log", default_value = "info", env = "RAILWEAVE_LOG", value_name = "FILTER")]
-    pub(super) filter: String,
+    /// What is logged: a level, or a list such as info,railweave=debug [default: info]
+    #[arg(long = "log", env = "RAILWEAVE_LOG", value_name = "FILTER")]
+    filter: Option<String>,
+    #[arg(long, hide = true, env = "SPIDERPOOL_LOG_LEVEL")]
+    spiderpool_level: Option<String>,
+}
+
+impl Logging {
+    /// What is logged. The name of a level in Spiderpool's environment counts where nothing else is said.
+    #[must_use]
+    pub(super) fn filter(&self) -> &str {
+        let level = self.spiderpool_level.as_deref().filter(|level| !level.is_empty());
+        let level = level.map(|level| if matches!(level, "fatal" | "panic") { "error" } else { level });
+        self.filter.as_deref().or(level).unwrap_or("info")
+    }
 }

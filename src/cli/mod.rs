@@ -87,9 +87,9 @@ impl Cli {
     /// Sets up logging, for verbs that log.
     pub fn start_logging(&self) -> Result<(), Failure> {
         match &self.verb {
-            Verb::Serve(verb) => Ok(logging::init(verb.logging.format, &verb.logging.filter)?),
-            Verb::Controller(verb) => Ok(logging::init(verb.logging.format, &verb.logging.filter)?),
-            Verb::Agent(verb) => Ok(logging::init(verb.logging.format, &verb.logging.filter)?),
+            Verb::Serve(verb) => Ok(logging::init(verb.logging.format, verb.logging.filter())?),
+            Verb::Controller(verb) => Ok(logging::init(verb.logging.format, verb.logging.filter())?),
+            Verb::Agent(verb) => Ok(logging::init(verb.logging.format, verb.logging.filter())?),
             _ => Ok(()),
         }
     }

@@ -44,6 +44,9 @@ pub enum ProcessError {
         #[source]
         source: std::io::Error,
     },
+    /// The times of the election do not fit each other.
+    #[error("{0}")]
+    Election(String),
     /// The admin port cannot be opened.
     #[error("failed to listen on {address} for health and metrics")]
     Admin {

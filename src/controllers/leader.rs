@@ -18,8 +18,8 @@ use tracing::{info, warn};
 
 use crate::sources::jitter;
 
-/// The times of an election; each is longer than the next.
-#[derive(Clone, Copy, Debug)]
+/// The times of an election; each is longer than the next, or two replicas could lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// An unchanged Lease may be taken over after this.
     pub lease: Duration,
@@ -69,9 +69,13 @@ impl Election {
         let mut memory = Memory::default();
         loop {
             self.take_part(&mut memory, &leading).await;
-            let pause = sleep(jitter(self.timing.retry));
+            let mut pause = jitter(self.timing.retry);
+            if *leading.borrow() {
+                // Leading ends with the deadline, not at the first attempt after it.
+                pause = pause.min(self.left(&memory));
+            }
             tokio::select! {
-                () = pause => {}
+                () = sleep(pause) => {}
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
@@ -83,12 +87,7 @@ impl Election {
 
     /// One attempt, which never outlasts the right to lead.
     async fn take_part(&self, memory: &mut Memory, leading: &watch::Sender<bool>) {
-        let left = match memory.renewed {
-            Some(renewed) if *leading.borrow() => {
-                self.timing.renew_deadline.saturating_sub(renewed.elapsed())
-            }
-            _ => self.timing.renew_deadline,
-        };
+        let left = if *leading.borrow() { self.left(memory) } else { self.timing.renew_deadline };
         let begun = Instant::now();
         let attempt = timeout(left, self.attempt(memory)).await;
         let leads = match attempt {
@@ -121,6 +120,12 @@ impl Election {
             *leading = leads;
             changed
         });
+    }
+
+    /// For how long a leader leads without another renewal.
+    fn left(&self, memory: &Memory) -> Duration {
+        let deadline = self.timing.renew_deadline;
+        memory.renewed.map_or(deadline, |renewed| deadline.saturating_sub(renewed.elapsed()))
     }
 
     async fn attempt(&self, memory: &mut Memory) -> Result<Attempt, kube::Error> {
@@ -332,5 +337,22 @@ mod tests {
         assert!(!only.done.is_finished());
         server.0.lock().unwrap().away = false;
         until(&mut only, true).await;
+    }
+
+    #[tokio::test]
+    async fn leading_ends_with_the_deadline_however_rare_the_attempts_are() {
+        let server = Server::default();
+        let timing = Timing { retry: Duration::from_millis(280), ..TIMING };
+        let (leads, mut leading) = watch::channel(false);
+        let (_stop, stopped) = watch::channel(false);
+        let election = Election::new(server.client(), "rails", "rails", "only", timing);
+        let running = tokio::spawn(election.run(leads, stopped));
+        leading.wait_for(|leads| *leads).await.unwrap();
+        server.0.lock().unwrap().away = true;
+        let away = Instant::now();
+        leading.wait_for(|leads| !*leads).await.unwrap();
+        let late = Duration::from_millis(100);
+        assert!(away.elapsed() <= timing.renew_deadline + late, "{:?}", away.elapsed());
+        running.abort();
     }
 }

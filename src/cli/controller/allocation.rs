@@ -37,6 +37,9 @@ pub(crate) struct AllocationArgs {
     /// Pods that the API server is asked about at a time
     #[arg(long, env = GC_WORKERS, default_value = "32", value_name = "N", value_parser = number(GC_WORKERS, 1))]
     pub(crate) gc_workers: usize,
+    /// The network of `eth0` for pods that do not name one
+    #[arg(long, env = "MULTUS_CLUSTER_NETWORK", value_name = "NAMESPACE/NAME")]
+    pub(crate) cluster_network: Option<String>,
 }
 
 const MAX_ALLOCATED: &str = "SPIDERPOOL_IPPOOL_MAX_ALLOCATED_IPS";
@@ -61,6 +64,7 @@ impl AllocationArgs {
                 interval: self.gc_interval,
                 questions: self.gc_workers,
             },
+            cluster_network: self.cluster_network.clone().filter(|network| !network.is_empty()),
         }
     }
 }
@@ -90,7 +94,7 @@ mod tests {
     #[test]
     fn every_value_reaches_the_leader() {
         let arguments = "--pool-max-records 5000 --gc false --gc-on-ready-nodes false --gc-on-not-ready-nodes true \
-                         --gc-grace 5 --gc-interval 600 --gc-workers 3";
+                         --gc-grace 5 --gc-interval 600 --gc-workers 3 --cluster-network kube-system/calico";
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         let expected = AllocationOptions {
             cap: Cap { records: Some(5_000), ..Cap::default() },
@@ -102,6 +106,7 @@ mod tests {
                 interval: Duration::from_mins(10),
                 questions: 3,
             },
+            cluster_network: Some("kube-system/calico".to_owned()),
         };
         assert_eq!(options(&arguments).unwrap(), expected);
     }

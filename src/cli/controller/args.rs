@@ -157,10 +157,19 @@ impl TlsArgs {
 }
 
 impl ElectionArgs {
-    /// The times as the election takes them.
-    #[must_use]
-    pub(crate) fn timing(&self) -> Timing {
-        Timing { lease: self.lease_duration, renew_deadline: self.renew_deadline, retry: self.retry_period }
+    /// The times as the election takes them; an error if two replicas could lead with them.
+    pub(crate) fn timing(&self) -> Result<Timing, String> {
+        let Self { lease_duration: lease, renew_deadline, retry_period: retry } = *self;
+        if lease > renew_deadline && renew_deadline > retry && !retry.is_zero() {
+            return Ok(Timing { lease, renew_deadline, retry });
+        }
+        Err(format!(
+            "SPIDERPOOL_LEADER_DURATION ({} s) must be longer than SPIDERPOOL_LEADER_RENEW_DEADLINE ({} s), that longer \
+             than SPIDERPOOL_LEADER_RETRY_PERIOD ({} s), and that longer than 0: two replicas could lead",
+            lease.as_secs(),
+            renew_deadline.as_secs(),
+            retry.as_secs()
+        ))
     }
 }
 
@@ -230,6 +239,31 @@ mod tests {
             assert!(webhook_url(url).is_err(), "{url}");
         }
         assert_eq!(webhook_url("https://[fd00::1]:5722").unwrap().host, "fd00::1");
+    }
+
+    #[test]
+    fn times_with_which_two_replicas_could_lead_are_refused() {
+        let timing = |lease: &str, deadline: &str, retry: &str| {
+            let flags = ["--lease-duration", lease, "--renew-deadline", deadline, "--retry-period", retry];
+            parse(&flags).unwrap().election.timing()
+        };
+        let seconds = Duration::from_secs;
+        let usual = Timing { lease: seconds(15), renew_deadline: seconds(10), retry: seconds(2) };
+        assert_eq!(parse(&[]).unwrap().election.timing(), Ok(usual));
+        assert!(timing("15", "14", "10").is_ok(), "leading ends with the deadline");
+        for (lease, deadline, retry) in [("10", "10", "2"), ("15", "2", "2"), ("15", "10", "0")] {
+            let error = timing(lease, deadline, retry).unwrap_err();
+            assert!(error.contains("two replicas could lead"), "{error}");
+        }
+    }
+
+    #[test]
+    fn spiderpool_s_log_level_counts_where_nothing_else_is_said() {
+        let filter = |arguments: &[&str]| parse(arguments).unwrap().logging.filter().to_owned();
+        assert_eq!(filter(&[]), "info");
+        assert_eq!(filter(&["--spiderpool-level", "debug"]), "debug");
+        assert_eq!(filter(&["--spiderpool-level", "panic"]), "error");
+        assert_eq!(filter(&["--spiderpool-level", "debug", "--log", "warn"]), "warn");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::telemetry::metrics::Metrics;
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(super) async fn run(args: ControllerArgs) -> Result<(), ProcessError> {
     let stop = stop_signal()?;
-    let timing = args.election.timing();
+    let timing = args.election.timing().map_err(ProcessError::Election)?;
     let mut tasks = JoinSet::new();
     let Replica { server, leader, registrar, secret } = Replica::start(args, &mut tasks).await?;
     let feed = leader.feed.clone();

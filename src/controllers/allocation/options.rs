@@ -9,6 +9,8 @@ pub struct AllocationOptions {
     pub cap: Cap,
     /// When addresses are taken back.
     pub collection: Collection,
+    /// `namespace/name` of the cluster's default network (`MULTUS_CLUSTER_NETWORK`).
+    pub cluster_network: Option<String>,
 }
 
 /// When the leader takes addresses back.
