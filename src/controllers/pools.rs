@@ -116,7 +116,7 @@ async fn reconcile(
 ) -> Result<bool, ControllerError> {
     let catalog = leader.feed.catalog.load_full();
     let found = messages(&catalog.peers.overlaps());
-    let mut complete = true;
+    let (mut complete, mut failed) = (true, None);
     for (name, pool) in known.iter_mut() {
         let message = found.get(name).map(String::as_str);
         let Some(conditions) = conditions_with(pool, message, Timestamp::now()) else { continue };
@@ -125,9 +125,17 @@ async fn reconcile(
             "status": { "conditions": conditions },
         });
         let patched = pools.patch_status(name, &patch_parameters(), &Patch::Merge(&patch)).await;
-        let Some(patched) = fenced("write the status of a pool", patched)? else {
-            complete = false;
-            continue;
+        let patched = match fenced("write the status of a pool", patched) {
+            Ok(Some(patched)) => patched,
+            Ok(None) => {
+                complete = false;
+                continue;
+            }
+            // The pools after it have their turn first.
+            Err(error) => {
+                failed.get_or_insert(error);
+                continue;
+            }
         };
         if let Some(message) = message {
             warn!(pool = name, "{message}");
@@ -135,7 +143,7 @@ async fn reconcile(
         }
         *pool = PoolStatus::of(patched);
     }
-    Ok(complete)
+    failed.map_or(Ok(complete), Err)
 }
 
 /// For each younger pool, what it overlaps.

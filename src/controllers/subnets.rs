@@ -75,21 +75,39 @@ async fn reconcile(
     known: &BTreeMap<String, SpiderSubnet>,
 ) -> Result<bool, ControllerError> {
     let catalog = leader.feed.catalog.load_full();
-    let mut complete = true;
+    let (mut complete, mut failed) = (true, None);
     for (name, subnet) in known {
-        // What cannot be read keeps what it says.
-        let Some(shares) = catalog.peers.shares(name) else { continue };
-        if subnet.metadata.deletion_timestamp.is_some() {
-            for pool in &shares.pools {
-                complete &= delete(leader, &catalog, name, pool).await?;
-            }
-        } else if catalog.settings.enable_spider_subnet {
-            for pool in &shares.orphans {
-                complete &= adopt(leader, subnet, pool).await?;
+        match reconcile_one(leader, &catalog, subnets, name, subnet).await {
+            Ok(done) => complete &= done,
+            // The subnets after it have their turn first.
+            Err(error) => {
+                failed.get_or_insert(error);
             }
         }
-        report(subnets, subnet, &shares).await?;
     }
+    failed.map_or(Ok(complete), Err)
+}
+
+async fn reconcile_one(
+    leader: &Leader,
+    catalog: &Catalog,
+    subnets: &Api<SpiderSubnet>,
+    name: &str,
+    subnet: &SpiderSubnet,
+) -> Result<bool, ControllerError> {
+    // What cannot be read keeps what it says.
+    let Some(shares) = catalog.peers.shares(name) else { return Ok(true) };
+    let mut complete = true;
+    if subnet.metadata.deletion_timestamp.is_some() {
+        for pool in &shares.pools {
+            complete &= delete(leader, catalog, name, pool).await?;
+        }
+    } else if catalog.settings.enable_spider_subnet {
+        for pool in &shares.orphans {
+            complete &= adopt(leader, subnet, pool).await?;
+        }
+    }
+    report(subnets, subnet, &shares).await?;
     Ok(complete)
 }
 
