@@ -38,6 +38,8 @@ pub mod net;
 pub mod reason;
 pub mod render;
 pub mod rules;
+#[cfg(test)]
+mod scripted;
 pub mod sources;
 pub mod telemetry;
 pub mod yaml;

@@ -60,20 +60,32 @@ impl Agent {
         if args.if_name.is_empty() || name.is_empty() || namespace.is_empty() {
             return Err("ifName, podNamespace and podName must not be empty".to_owned());
         }
-        let mut details = match timeout_at(deadline, self.addresses(args, deadline - LAST_WORD)).await {
-            Ok(details) => details?,
-            Err(_) => return Err(of(args, format_args!("no answer within {} s", DEADLINE.as_secs()))),
-        };
+        match timeout_at(deadline, self.answer(args, deadline - LAST_WORD)).await {
+            Ok(reply) => reply,
+            Err(_) => Err(of(args, format_args!("no answer within {} s", DEADLINE.as_secs()))),
+        }
+    }
+
+    async fn answer(&self, args: &AddArgs, deadline: Instant) -> Result<AddReply, String> {
+        let pod = self.pod(args).await?;
+        let mut settings = (*self.view.settings()).clone();
+        // The machine still answers to its addresses on the node that it leaves.
+        settings.detect_ip_conflicts &= !pod.is_migrated_to();
+        let mut details = self.addresses(args, pod, deadline).await?;
         if args.clean_gateway {
             let asked = details.iter_mut().filter(|detail| detail.interface == args.if_name);
             // The leader does not know the plugin's configuration.
             asked.for_each(|detail| detail.clean_gateway = Some(true));
         }
-        Ok(answer::reply(&details, &self.view.settings()))
+        Ok(answer::reply(&details, &settings))
     }
 
-    async fn addresses(&self, args: &AddArgs, deadline: Instant) -> Result<Vec<AllocationDetail>, String> {
-        let pod = self.pod(args).await?;
+    async fn addresses(
+        &self,
+        args: &AddArgs,
+        pod: PodFacts,
+        deadline: Instant,
+    ) -> Result<Vec<AllocationDetail>, String> {
         let holder = self.holder(&pod);
         let master = self.master(args);
         let attaches = &self.options.metrics.agent_attaches;

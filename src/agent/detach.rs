@@ -20,8 +20,7 @@ use tracing::{info, warn};
 use super::{Agent, FIELD_MANAGER};
 use crate::allocator::{Books, Edit};
 use crate::api::{AllocationDetail, SpiderEndpoint};
-use crate::ipam::{Held, Quarantine};
-use crate::net::Address;
+use crate::ipam::{Held, Quarantine, told};
 use crate::sources::{Backoff, describe};
 
 /// How long the leader has to release the addresses of a pod that has ended.
@@ -138,7 +137,7 @@ impl Agent {
 
     /// Takes records out of the pools, as far as they are of these UIDs.
     async fn release(&self, releases: Vec<Release>) {
-        let options = &self.options;
+        let (options, begun) = (&self.options, Instant::now());
         let mut edits: BTreeMap<Arc<str>, Vec<Edit>> = BTreeMap::new();
         for Release { uid, held } in releases {
             for Held { pool, address } in held {
@@ -167,6 +166,16 @@ impl Agent {
                 return;
             }
             let written = books.write(&edits).await;
+            for (pool, edits) in &edits {
+                for _ in edits {
+                    options.metrics.releases.inc();
+                    if written.pools.contains(pool) {
+                        options.metrics.count_release(begun.elapsed());
+                    } else {
+                        options.metrics.release_failures.inc();
+                    }
+                }
+            }
             edits.retain(|pool, _| !written.pools.contains(pool));
             // Whoever was first may be writing on: what is read after the wait is written at once.
             sleep(backoff.wait()).await;
@@ -224,20 +233,13 @@ fn given_back(details: &mut Vec<AllocationDetail>, named: &[IpAddr]) -> Vec<Held
 
 /// The addresses that an endpoint tells.
 fn held(details: &[AllocationDetail]) -> Vec<Held> {
-    let pairs = details
-        .iter()
-        .flat_map(|detail| [(&detail.ipv4_pool, &detail.ipv4), (&detail.ipv6_pool, &detail.ipv6)]);
-    pairs
-        .filter_map(|(pool, address)| {
-            let address: Address = address.as_deref()?.split('/').next()?.parse().ok()?;
-            Some(Held { pool: pool.as_deref()?.into(), address })
-        })
-        .collect()
+    told(details).map(|(_, held)| held).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Address;
 
     #[test]
     fn only_a_pod_that_is_gone_or_finished_has_ended() {

@@ -84,4 +84,22 @@ mod tests {
         assert_eq!(read("net/ipv6/conf/all/forwarding").as_deref(), Some("0\n"), "IPv6 is off");
         assert_eq!(read("net/ipv4/conf/all/arp_notify"), None, "no file is made");
     }
+
+    /// Reference: what `tuneSysctlConfig` sets on a node, by family.
+    #[test]
+    fn each_family_has_settings_of_its_own() {
+        let four = [
+            ("net/ipv4/neigh/default/gc_thresh3", "28160"),
+            ("net/ipv4/conf/all/arp_notify", "1"),
+            ("net/ipv4/conf/all/forwarding", "1"),
+            ("net/ipv4/conf/all/rp_filter", "0"),
+        ];
+        let six = [("net/ipv6/neigh/default/gc_thresh3", "28160"), ("net/ipv6/conf/all/forwarding", "1")];
+        let families = |v4: bool, v6: bool| {
+            wanted(&Settings { enable_ipv4: v4, enable_ipv6: v6, ..Settings::default() })
+        };
+        assert_eq!(families(true, false), four);
+        assert_eq!(families(false, true), six);
+        assert_eq!(families(true, true), [&four[..], &six[..]].concat());
+    }
 }

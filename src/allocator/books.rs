@@ -13,7 +13,7 @@ use tracing::warn;
 use super::counts::Counts;
 use super::edit::Edit;
 use crate::api::{GROUP, Kind, VERSION};
-use crate::ipam::{Held, Ledger, Ledgers};
+use crate::ipam::{Edition, Held, Ledger, Ledgers};
 use crate::sources::describe;
 use crate::telemetry::metrics::Metrics;
 
@@ -35,11 +35,15 @@ pub struct Books {
     versions: HashMap<Arc<str>, Version>,
     /// How many addresses each pool has, where that is known better than from its status.
     totals: HashMap<Arc<str>, i64>,
+    /// Addresses whose records somebody else took out, since [`Self::take_vanished`].
+    vanished: Vec<Held>,
 }
 
 /// A pool as it was when its records were read or written.
 struct Version {
     resource_version: String,
+    /// Of the spec. A write of records that is fenced by the version above is fenced by this as well.
+    edition: Edition,
     counts: Counts,
 }
 
@@ -69,7 +73,7 @@ impl Books {
         let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
         let resource = ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural());
         let (ledgers, versions, totals) = (Ledgers::default(), HashMap::new(), HashMap::new());
-        Self { client, resource, field_manager, metrics, ledgers, versions, totals }
+        Self { client, resource, field_manager, metrics, ledgers, versions, totals, vanished: Vec::new() }
     }
 
     /// The kind of pools, for watches.
@@ -100,6 +104,17 @@ impl Books {
     pub fn forget(&mut self, pool: &str) {
         self.ledgers.remove(pool);
         self.versions.remove(pool);
+    }
+
+    /// The spec that the next write of a pool's records is fenced by.
+    #[must_use]
+    pub fn edition(&self, pool: &str) -> Option<&Edition> {
+        self.versions.get(pool).map(|version| &version.edition)
+    }
+
+    /// Addresses whose records somebody else took out since this was asked.
+    pub fn take_vanished(&mut self) -> Vec<Held> {
+        std::mem::take(&mut self.vanished)
     }
 
     /// The pools that are known.
@@ -203,6 +218,9 @@ impl Books {
             }
             Err(error) => {
                 self.metrics.ipam_commits.with_label_values(&["error"]).inc();
+                if !edits.iter().any(|edit| matches!(edit, Edit::Set(..))) {
+                    self.metrics.release_internal.inc();
+                }
                 warn!(pool, "failed to write the records of a pool: {}", describe(&error));
                 Err(Unwritten::Unknown)
             }
@@ -256,9 +274,18 @@ impl Books {
         if let Err(error) = &ledger {
             warn!("{error}");
         }
+        if let (Some(Ok(before)), Ok(now)) = (self.ledgers.get(pool), &ledger) {
+            let gone =
+                before.iter().map(|(address, _)| address).filter(|address| now.get(*address).is_none());
+            self.vanished.extend(gone.map(|address| Held { pool: pool.into(), address }));
+        }
         self.ledgers.insert(pool, ledger);
         let counts = Counts::told_by(status);
-        self.versions.insert(pool.into(), Version { resource_version, counts });
+        let edition = Edition {
+            uid: object.uid().unwrap_or_default(),
+            generation: object.metadata.generation.unwrap_or_default(),
+        };
+        self.versions.insert(pool.into(), Version { resource_version, edition, counts });
     }
 
     fn apply(&mut self, pool: &Arc<str>, resource_version: String, edits: &[Edit]) {
@@ -274,7 +301,9 @@ impl Books {
             }
         }
         let counts = self.counts(pool).unwrap_or_default();
-        self.versions.insert(pool.clone(), Version { resource_version, counts });
+        if let Some(known) = self.versions.get_mut(pool) {
+            (known.resource_version, known.counts) = (resource_version, counts);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
@@ -31,6 +32,8 @@ pub enum Delivered {
     Written,
     /// Another writer was first, with this.
     Taken(Box<SpiderEndpointStatus>),
+    /// Nothing was written: the pod is gone, and the endpoint may be that of its successor.
+    Gone,
 }
 
 impl EndpointFacts {
@@ -58,6 +61,10 @@ impl EndpointFacts {
 
 /// Writes the endpoint of a pod. Creating it decides a race between two writers; an endpoint of an earlier pod of
 /// the same name is replaced, at once if `earlier` names its `resourceVersion`.
+///
+/// Which of two pods is the earlier one is not seen from their endpoints. So before another pod's is replaced, the
+/// API server must say that this pod is there; as that is asked after the endpoint was read, a successor that writes
+/// meanwhile wins.
 pub async fn deliver(
     client: &Client,
     intent: &Intent,
@@ -68,6 +75,9 @@ pub async fn deliver(
     let mut endpoint = endpoint(intent, allocation);
     let parameters = PostParams::default();
     if earlier.is_some() {
+        if !is_there(client, intent).await? {
+            return Ok(Delivered::Gone);
+        }
         endpoint.metadata.resource_version = earlier;
         match api.replace(intent.holder.endpoint(), &parameters, &endpoint).await {
             // It changed or went meanwhile.
@@ -93,9 +103,19 @@ pub async fn deliver(
         }
         _ => {}
     }
+    if !is_there(client, intent).await? {
+        return Ok(Delivered::Gone);
+    }
     endpoint.metadata.resource_version = known.resource_version();
     // Other writers of endpoints add a finalizer of their own; it must not keep the new one for ever.
     api.replace(intent.holder.endpoint(), &parameters, &endpoint).await.map(|_| Delivered::Written)
+}
+
+/// Whether the pod of the intent has its name still.
+async fn is_there(client: &Client, intent: &Intent) -> Result<bool, kube::Error> {
+    let pods = Api::<Pod>::namespaced(client.clone(), &intent.namespace.name);
+    let pod = pods.get_metadata_opt(&intent.name).await?;
+    Ok(pod.is_some_and(|pod| pod.metadata.uid.as_deref() == Some(&*intent.uid)))
 }
 
 /// Adds what an interface was given to the endpoint of a pod that has one already: what it says of other interfaces
@@ -166,11 +186,97 @@ fn endpoint(intent: &Intent, allocation: &Allocation) -> SpiderEndpoint {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::ipam::{Holder, NamespaceView};
+    use crate::scripted::{refusal, scripted};
+
+    const POD: &str = "GET /api/v1/namespaces/team/pods/a";
+    const CREATE: &str = "POST /apis/spiderpool.spidernet.io/v2beta1/namespaces/team/spiderendpoints";
+    const READ: &str = "GET /apis/spiderpool.spidernet.io/v2beta1/namespaces/team/spiderendpoints/a";
+    const REPLACE: &str = "PUT /apis/spiderpool.spidernet.io/v2beta1/namespaces/team/spiderendpoints/a";
 
     fn detail(interface: &str, address: &str) -> AllocationDetail {
         let (interface, ipv4) = (interface.to_owned(), Some(address.to_owned()));
         AllocationDetail { interface, ipv4, ..AllocationDetail::default() }
+    }
+
+    /// Pod `team/a` with UID `mine`.
+    fn intent() -> Intent {
+        Intent {
+            name: "a".to_owned(),
+            uid: "mine".into(),
+            namespace: Arc::new(NamespaceView { name: "team".to_owned(), ..NamespaceView::default() }),
+            holder: Holder { key: "team/a".into(), sticky: false },
+            ..Intent::default()
+        }
+    }
+
+    fn pod(uid: &str) -> Value {
+        json!({ "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+            "metadata": { "namespace": "team", "name": "a", "uid": uid } })
+    }
+
+    /// An endpoint as the API server has it.
+    fn stored(uid: &str, version: &str) -> Value {
+        let mut endpoint = SpiderEndpoint::new("a", SpiderEndpointSpec {});
+        let mut status = Allocation::default().status(&intent());
+        status.current.uid = uid.to_owned();
+        endpoint.metadata.resource_version = Some(version.to_owned());
+        endpoint.status = Some(status);
+        json!(endpoint)
+    }
+
+    async fn delivered(
+        earlier: Option<&str>,
+        answers: Vec<(&'static str, u16, Value)>,
+    ) -> (Delivered, Vec<Value>) {
+        let (client, server) = scripted(answers);
+        let allocation = Allocation::default();
+        let delivered = deliver(&client, &intent(), &allocation, earlier.map(str::to_owned)).await.unwrap();
+        (delivered, server.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_endpoint_of_an_earlier_pod_is_replaced_as_it_was_read() {
+        let exists = refusal(409, "AlreadyExists");
+        let answers = vec![
+            (CREATE, 409, exists),
+            (READ, 200, stored("theirs", "7")),
+            (POD, 200, pod("mine")),
+            (REPLACE, 200, stored("mine", "8")),
+        ];
+        let (delivered, bodies) = delivered(None, answers).await;
+        assert_eq!(delivered, Delivered::Written);
+        assert_eq!(bodies[3]["metadata"]["resourceVersion"], "7");
+        assert_eq!(bodies[3]["status"]["current"]["uid"], "mine");
+    }
+
+    #[tokio::test]
+    async fn the_endpoint_of_a_later_pod_is_left_alone() {
+        for successor in [(POD, 200, pod("theirs")), (POD, 404, refusal(404, "NotFound"))] {
+            let answers = vec![
+                (CREATE, 409, refusal(409, "AlreadyExists")),
+                (READ, 200, stored("theirs", "7")),
+                successor.clone(),
+            ];
+            assert_eq!(delivered(None, answers).await.0, Delivered::Gone);
+            assert_eq!(delivered(Some("7"), vec![successor]).await.0, Delivered::Gone);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_another_writer_made_for_the_same_pod_stays() {
+        let mut other = stored("mine", "7");
+        other["status"]["current"]["node"] = json!("elsewhere");
+        let answers = vec![(CREATE, 409, refusal(409, "AlreadyExists")), (READ, 200, other.clone())];
+        let told = serde_json::from_value(other["status"].clone()).unwrap();
+        assert_eq!(delivered(None, answers).await.0, Delivered::Taken(Box::new(told)));
+        let answers = vec![(CREATE, 409, refusal(409, "AlreadyExists")), (READ, 200, stored("mine", "7"))];
+        assert_eq!(delivered(None, answers).await.0, Delivered::Written, "it says the same");
     }
 
     #[test]

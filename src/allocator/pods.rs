@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::ObjectMeta;
 
 use crate::api::keys;
@@ -15,11 +16,13 @@ pub struct PodFacts {
     pub name: String,
     /// `metadata.uid`
     pub uid: Arc<str>,
+    /// `metadata.creationTimestamp`
+    pub created: Option<Time>,
     /// The node it is bound to, empty before that.
     pub node: String,
     /// `metadata.labels`
     pub labels: Labels,
-    /// Annotations about networks and addresses.
+    /// Annotations that addresses depend on.
     pub annotations: Labels,
     /// The controller at the top of its owners.
     pub owner: Option<Owner>,
@@ -42,6 +45,7 @@ impl PodFacts {
             namespace: metadata.namespace.unwrap_or_default(),
             name: metadata.name.unwrap_or_default(),
             uid: metadata.uid.unwrap_or_default().into(),
+            created: metadata.creation_timestamp,
             node: spec.node_name.unwrap_or_default(),
             labels: metadata.labels.unwrap_or_default(),
             annotations: metadata
@@ -60,10 +64,28 @@ impl PodFacts {
     pub fn needs_addresses(&self) -> bool {
         !self.node.is_empty() && !self.deleting && !self.finished
     }
+
+    /// Whether an endpoint of its name, which says that it is of this pod, leaves it nothing to wait for: it is its own,
+    /// or that of a younger pod that runs. While a virtual machine moves there are two pods of one name in the records;
+    /// the one that it moves to has the endpoint from then on.
+    #[must_use]
+    pub fn has_or_lost(&self, endpoint_uid: &str, other: Option<&Self>) -> bool {
+        *self.uid == *endpoint_uid
+            || other.is_some_and(|other| {
+                !other.finished && (&other.created, &other.uid) > (&self.created, &self.uid)
+            })
+    }
+
+    /// Whether a running virtual machine is moved to it, addresses and all.
+    #[must_use]
+    pub fn is_migrated_to(&self) -> bool {
+        self.annotations.contains_key(keys::MIGRATION)
+    }
 }
 
 fn is_about_addresses(key: &str) -> bool {
-    key.starts_with("ipam.spidernet.io/") || key == keys::NETWORKS || key == keys::DEFAULT_NETWORK
+    key.starts_with("ipam.spidernet.io/")
+        || [keys::NETWORKS, keys::DEFAULT_NETWORK, keys::MIGRATION].contains(&key)
 }
 
 /// The controller at the top: the `Deployment`, not the `ReplicaSet`. That is read from the names, which the two
@@ -142,12 +164,34 @@ mod tests {
     }
 
     #[test]
+    fn of_two_pods_of_one_machine_the_younger_has_the_endpoint() {
+        let pod = |uid: &str, created: &str, phase: &str| {
+            facts(
+                json!({ "metadata": { "uid": uid, "creationTimestamp": created }, "status": { "phase": phase } }),
+            )
+        };
+        let source = pod("z", "2026-01-01T00:00:00Z", "Running");
+        let target = pod("a", "2026-01-01T00:05:00Z", "Pending");
+        assert!(source.has_or_lost("z", None));
+        assert!(source.has_or_lost("a", Some(&target)), "it does not take the endpoint back");
+        assert!(!target.has_or_lost("z", Some(&source)), "it takes it over");
+        let failed = pod("a", "2026-01-01T00:05:00Z", "Failed");
+        assert!(!source.has_or_lost("a", Some(&failed)), "the migration came to nothing");
+        assert!(!source.has_or_lost("gone", None));
+    }
+
+    #[test]
     fn annotations_about_addresses_are_kept_and_others_are_not() {
         let annotations = json!({
             "k8s.v1.cni.cncf.io/networks": "a", "ipam.spidernet.io/ippool": "{}", "secret": "s",
+            "kubevirt.io/migrationJobName": "kubevirt-migrate-vm",
         });
-        let kept = facts(json!({ "metadata": { "annotations": annotations } })).annotations;
+        let facts = facts(json!({ "metadata": { "annotations": annotations } }));
+        assert!(facts.is_migrated_to() && !PodFacts::default().is_migrated_to());
+        let kept = facts.annotations;
         let keys: Vec<&str> = kept.keys().map(String::as_str).collect();
-        assert_eq!(keys, ["ipam.spidernet.io/ippool", "k8s.v1.cni.cncf.io/networks"]);
+        let expected =
+            ["ipam.spidernet.io/ippool", "k8s.v1.cni.cncf.io/networks", "kubevirt.io/migrationJobName"];
+        assert_eq!(keys, expected);
     }
 }

@@ -17,9 +17,10 @@ pub(crate) struct Mirror<V> {
     listed: bool,
 }
 
-/// What an event changed: keys that are there with something new, and what is gone.
+/// What an event changed: keys that are there with something new, what stood there before, and what is gone.
 pub(crate) struct Change<V> {
     pub(crate) seen: Vec<String>,
+    pub(crate) replaced: Vec<V>,
     pub(crate) gone: Vec<(String, V)>,
 }
 
@@ -32,7 +33,7 @@ impl<V> Default for Mirror<V> {
 impl<V: Clone + PartialEq> Mirror<V> {
     /// Takes in one event of objects that are reduced to key and value.
     pub(crate) fn note(&mut self, event: Event<(String, V)>) -> Change<V> {
-        let mut change = Change { seen: Vec::new(), gone: Vec::new() };
+        let mut change = Change { seen: Vec::new(), replaced: Vec::new(), gone: Vec::new() };
         match event {
             Event::Init => self.listing = Some(HashMap::new()),
             Event::InitApply((key, value)) => {
@@ -56,7 +57,7 @@ impl<V: Clone + PartialEq> Mirror<V> {
 
     fn put(&mut self, key: String, value: V, change: &mut Change<V>) {
         if self.now.get(&key) != Some(&value) {
-            self.now.insert(key.clone(), value);
+            change.replaced.extend(self.now.insert(key.clone(), value));
             change.seen.push(key);
         }
     }
@@ -132,7 +133,8 @@ mod tests {
         let mut mirror = Mirror::default();
         assert_eq!(mirror.note(apply("a", 1)).seen, ["a"]);
         assert_eq!(mirror.note(apply("a", 1)).seen, Vec::<String>::new());
-        assert_eq!(mirror.note(apply("a", 2)).seen, ["a"]);
+        let change = mirror.note(apply("a", 2));
+        assert_eq!((change.seen, change.replaced), (vec!["a".to_owned()], vec![1]));
         assert_eq!(mirror.note(Event::Delete(("a".to_owned(), 2))).gone, [("a".to_owned(), 2)]);
         assert_eq!(mirror.note(Event::Delete(("a".to_owned(), 2))).gone, []);
     }

@@ -227,7 +227,7 @@ metrics! {
     allocation_used_out: IntCounter, "spiderpool_ipam_allocation_err_ip_used_out_counts_total", [],
         "Pods that got nothing because the pools of one of their rails have no address left.";
     allocation_duration: HistogramVec, "spiderpool_ipam_allocation_duration_seconds", [],
-        "Time from when a pod was seen bound until its endpoint was written.";
+        "Time from when a pod was seen bound until its endpoint was written; on an agent, from a plugin's request.";
     allocation_average: Gauge, "spiderpool_ipam_allocation_average_duration_seconds", [],
         "The same, the mean since the start.";
     allocation_max: Gauge, "spiderpool_ipam_allocation_max_duration_seconds", [],
@@ -242,6 +242,18 @@ metrics! {
         "Of those, addresses that could not be released and are tried again.";
     release_conflicts: IntCounter, "spiderpool_ipam_release_update_ippool_conflict_counts_total", [],
         "Writes of a pool without new records that lost to another writer.";
+    release_internal: IntCounter, "spiderpool_ipam_release_err_internal_counts_total", [],
+        "Writes of a pool without new records that the API server refused or did not answer.";
+    release_duration: HistogramVec, "spiderpool_ipam_release_duration_seconds", [],
+        "Time from when a pod was seen to be gone or to have ended until its records were removed, for each record; on an agent, from when it takes over.";
+    release_average: Gauge, "spiderpool_ipam_release_average_duration_seconds", [],
+        "The same, the mean since the start.";
+    release_max: Gauge, "spiderpool_ipam_release_max_duration_seconds", [],
+        "The same, the longest since the start.";
+    release_min: Gauge, "spiderpool_ipam_release_min_duration_seconds", [],
+        "The same, the shortest since the start.";
+    release_latest: Gauge, "spiderpool_ipam_release_latest_duration_seconds", [],
+        "The same, the last one.";
     gc_releases: IntCounter, "spiderpool_ip_gc_counts_total", [],
         "Addresses that the leader released after their pods were gone or had ended.";
     gc_failures: IntCounter, "spiderpool_ip_gc_failure_counts_total", [],
@@ -313,20 +325,32 @@ impl Metrics {
 
     /// Counts one pod whose endpoint is written, this long after it was seen bound.
     pub fn count_delivery(&self, took: Duration) {
-        let seconds = took.as_secs_f64();
-        self.ipam_bound_to_endpoint.with_label_values::<&str>(&[]).observe(seconds);
-        let all = self.allocation_duration.with_label_values::<&str>(&[]);
-        let first = all.get_sample_count() == 0;
-        all.observe(seconds);
-        let bounded = |gauge: &Gauge, keep: fn(f64, f64) -> f64| {
-            gauge.set(if first { seconds } else { keep(gauge.get(), seconds) });
-        };
-        bounded(&self.allocation_max, f64::max);
-        bounded(&self.allocation_min, f64::min);
-        self.allocation_latest.set(seconds);
-        // A histogram has counted at least this one.
-        let count = u32::try_from(all.get_sample_count()).unwrap_or(u32::MAX).max(1);
-        self.allocation_average.set(all.get_sample_sum() / f64::from(count));
+        self.ipam_bound_to_endpoint.with_label_values::<&str>(&[]).observe(took.as_secs_f64());
+        self.count_allocation(took);
+    }
+
+    /// Counts one pod that was given its addresses, after this long.
+    pub fn count_allocation(&self, took: Duration) {
+        Times {
+            all: &self.allocation_duration,
+            max: &self.allocation_max,
+            min: &self.allocation_min,
+            average: &self.allocation_average,
+            latest: &self.allocation_latest,
+        }
+        .count(took);
+    }
+
+    /// Counts one address whose record was removed, after this long.
+    pub fn count_release(&self, took: Duration) {
+        Times {
+            all: &self.release_duration,
+            max: &self.release_max,
+            min: &self.release_min,
+            average: &self.release_average,
+            latest: &self.release_latest,
+        }
+        .count(took);
     }
 
     /// Counts one pod that got no addresses.
@@ -342,6 +366,33 @@ impl Metrics {
     /// All series in the text format that Prometheus scrapes.
     pub fn render(&self) -> prometheus::Result<String> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+/// One duration, as Spiderpool tells it: a histogram, and gauges of its extremes, mean and last value.
+struct Times<'a> {
+    all: &'a HistogramVec,
+    max: &'a Gauge,
+    min: &'a Gauge,
+    average: &'a Gauge,
+    latest: &'a Gauge,
+}
+
+impl Times<'_> {
+    fn count(&self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let all = self.all.with_label_values::<&str>(&[]);
+        let first = all.get_sample_count() == 0;
+        all.observe(seconds);
+        let bounded = |gauge: &Gauge, keep: fn(f64, f64) -> f64| {
+            gauge.set(if first { seconds } else { keep(gauge.get(), seconds) });
+        };
+        bounded(self.max, f64::max);
+        bounded(self.min, f64::min);
+        self.latest.set(seconds);
+        // A histogram has counted at least this one.
+        let count = u32::try_from(all.get_sample_count()).unwrap_or(u32::MAX).max(1);
+        self.average.set(all.get_sample_sum() / f64::from(count));
     }
 }
 
@@ -381,8 +432,10 @@ The admin port of the controller, and the metrics port of the agent, serve `/met
 An agent leaves out what only the controller knows (admission, catalog, configuration, certificates, leadership,
 totals); `railweave_build_info` tells them apart. Durations are histograms in seconds with
 buckets from 0.1 ms to 5 s. Names with `spiderpool_` are those of Spiderpool's documentation, so that its dashboards
-and alerts go on; of its error classes, `retries_exhausted` has no counterpart: a conflict is planned again until it
-is written, and nothing waits in a queue whose time could be limited.
+and alerts go on. The leader counts what it allocates and releases, each agent what it does itself. Three groups have no
+counterpart: `.._err_retries_exhausted_..`, because a conflict is planned again until it is written; `.._limit_duration_..`,
+because nothing waits in a limiter; `spiderpool_debug_..`, because `kubectl get sp`, `kubectl get ss` and `railweave pools`
+say the same of each pool.
 ";
 
 #[cfg(test)]
@@ -410,6 +463,7 @@ mod tests {
         metrics.ipam_records.with_label_values(&["held"]).set(1);
         metrics.ipam_pools.with_label_values(&["full"]).set(1);
         metrics.count_delivery(Duration::from_millis(3));
+        metrics.count_release(Duration::from_millis(3));
         metrics
     }
 
@@ -485,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn allocation_times_have_their_extremes_mean_and_last_value() {
+    fn durations_have_their_extremes_mean_and_last_value() {
         let metrics = Metrics::new().unwrap();
         for milliseconds in [200, 500, 350, 150] {
             metrics.count_delivery(Duration::from_millis(milliseconds));
@@ -497,6 +551,14 @@ mod tests {
             &metrics.allocation_latest,
         ];
         for (gauge, expected) in gauges.iter().zip([0.5, 0.15, 0.3, 0.15]) {
+            assert!((gauge.get() - expected).abs() < 1e-9, "{} is not {expected}", gauge.get());
+        }
+        for milliseconds in [30, 10, 20] {
+            metrics.count_release(Duration::from_millis(milliseconds));
+        }
+        let gauges =
+            [&metrics.release_max, &metrics.release_min, &metrics.release_average, &metrics.release_latest];
+        for (gauge, expected) in gauges.iter().zip([0.03, 0.01, 0.02, 0.02]) {
             assert!((gauge.get() - expected).abs() < 1e-9, "{} is not {expected}", gauge.get());
         }
         for reason in [Reason::NoPool, Reason::PoolExhausted, Reason::PoolFull, Reason::InternalError] {

@@ -56,6 +56,8 @@ struct Work {
     agent: Arc<Agent>,
     world: Option<World>,
     open: Vec<Request>,
+    /// Requests that end without an answer of use.
+    given_up: Vec<Request>,
     /// Records that nobody has a use for.
     surplus: Edits,
 }
@@ -72,7 +74,8 @@ enum End {
 
 /// Serves requests for ever.
 pub(super) async fn run(agent: Arc<Agent>, mut requests: mpsc::Receiver<Request>) {
-    let mut work = Work { agent, world: None, open: Vec::new(), surplus: Edits::new() };
+    let (open, given_up) = (Vec::new(), Vec::new());
+    let mut work = Work { agent, world: None, open, given_up, surplus: Edits::new() };
     let new_backoff = || Backoff::new(FIRST_WAIT, LONGEST_WAIT);
     let mut backoff = new_backoff();
     loop {
@@ -88,14 +91,16 @@ pub(super) async fn run(agent: Arc<Agent>, mut requests: mpsc::Receiver<Request>
             work.open.push(request);
         }
         work.round().await;
+        work.take_back().await;
     }
 }
 
 impl Work {
     /// Plans and writes once for all that wait.
     async fn round(&mut self) {
-        let mut asked = std::mem::take(&mut self.open);
-        asked.retain_mut(Request::still_asks);
+        let open = std::mem::take(&mut self.open);
+        let (asked, gone): (Vec<_>, Vec<_>) = open.into_iter().partition(Request::still_asks);
+        self.given_up.extend(gone);
         if asked.is_empty() {
             return;
         }
@@ -106,6 +111,8 @@ impl Work {
         let (asked, intents) = self.intents(asked).await;
         let Some(world) = &mut self.world else { return };
         let plan = plan(&self.agent, world, &intents);
+        let count = u64::try_from(intents.len()).unwrap_or(u64::MAX);
+        self.agent.options.metrics.allocations.inc_by(count);
         let edits = edits(&plan);
         let Ok(written) = timeout(LONGEST_WRITE, world.write(&edits)).await else {
             // Nobody knows what was written.
@@ -122,7 +129,6 @@ impl Work {
             self.set_aside(&request, &end, surplus);
             self.conclude(request, end);
         }
-        self.give_back().await;
     }
 
     /// Keeps what a pod has no use for until it is given back.
@@ -188,7 +194,7 @@ impl Work {
                     planned.push(request);
                     intents.push(intent);
                 }
-                Ok(Err(failure)) => self.conclude(request, End::Refused(failure.line())),
+                Ok(Err(failure)) => self.conclude(request, End::Refused(refusal(&failure))),
                 Err(error) => {
                     let why = format!("failed to read the pod's namespace or node: {}", describe(&error));
                     self.conclude(request, End::Open(why));
@@ -221,19 +227,20 @@ impl Work {
         match outcome {
             Outcome::Failed(failure) if fresh => {
                 self.count(failure);
-                (End::Refused(failure.line()), self.untold(request).await)
+                (End::Refused(refusal(failure)), self.untold(request).await)
             }
-            Outcome::Failed(failure) => (End::Doubted(failure.line()), Vec::new()),
+            Outcome::Failed(failure) => (End::Doubted(refusal(failure)), Vec::new()),
             Outcome::Planned(_) if !complete => {
                 (End::Open("others wrote the pools first".into()), Vec::new())
             }
             Outcome::Planned(allocation) => match self.deliver_in_time(request, intent, allocation).await {
                 Ok(Some(details)) if request.rail.is_served(&details) => {
+                    self.agent.options.metrics.count_allocation(request.waited());
                     let surplus = surplus(request, allocation, &details, self.world.as_ref());
                     (End::Served(details), surplus)
                 }
                 Ok(Some(_)) => (End::Refused(left_out(request, allocation)), Vec::new()),
-                Ok(None) => (End::Open("the endpoint went away".into()), Vec::new()),
+                Ok(None) => (End::Open("the endpoint or the pod went away".into()), Vec::new()),
                 Err(why) => (End::Open(format!("failed to write the endpoint: {why}")), Vec::new()),
             },
         }
@@ -259,6 +266,7 @@ impl Work {
         let client = &self.agent.options.client;
         match deliver(client, intent, allocation, None).await? {
             Delivered::Written => Ok(Some(allocation.details.clone())),
+            Delivered::Gone => Ok(None),
             Delivered::Taken(_) => {
                 self.agent.patience.regain();
                 let replaced = request.rail.replaces().into_iter().collect::<Vec<_>>();
@@ -282,27 +290,58 @@ impl Work {
     }
 
     fn count(&self, failure: &Failure) {
-        let failures = &self.agent.options.metrics.ipam_failures;
-        failures.with_label_values(&[failure.reason().code()]).inc();
+        let metrics = &self.agent.options.metrics;
+        metrics.count_refusal(failure.reason());
+        metrics.ipam_failures.with_label_values(&[failure.reason().code()]).inc();
     }
 
-    fn conclude(&mut self, request: Request, end: End) {
+    fn conclude(&mut self, mut request: Request, end: End) {
         match end {
             End::Served(details) => request.answer(Ok(details)),
             End::Refused(why) => request.answer(Err(why)),
-            End::Open(why) => self.open.extend(request.put_off(why)),
+            End::Open(why) => self.leave_open(request, why),
             End::Doubted(why) => {
                 if let Some(world) = &mut self.world {
                     world.doubt();
                 }
-                self.open.extend(request.put_off(why));
+                self.leave_open(request, why);
             }
         }
     }
 
+    /// It is planned again, unless its time is up; then what kept it waiting is the answer.
+    fn leave_open(&mut self, mut request: Request, why: String) {
+        if request.has_time() {
+            return self.open.push(request);
+        }
+        request.answer(Err(why));
+        self.given_up.push(request);
+    }
+
+    /// Gives back what was recorded for requests that came to nothing. The pod lives and may never ask again.
+    async fn take_back(&mut self) {
+        for request in std::mem::take(&mut self.given_up) {
+            for Held { pool, address } in self.untold(&request).await {
+                let edit = Edit::GiveUp(address, request.pod.uid.clone(), Writer::Agent);
+                self.surplus.entry(pool).or_default().push(edit);
+            }
+        }
+        self.give_back().await;
+    }
+
     async fn give_back(&mut self) {
         let edits = std::mem::take(&mut self.surplus);
-        let Some(world) = self.world.as_mut().filter(|_| !edits.is_empty()) else { return };
+        if edits.is_empty() {
+            return;
+        }
+        if self.world.is_none()
+            && let Err(why) = self.read().await
+        {
+            return warn!(
+                "failed to read the pools: {why}; addresses that are not used stay recorded until their pods are gone"
+            );
+        }
+        let Some(world) = &mut self.world else { return };
         let Ok(written) = timeout(LONGEST_WRITE, world.write(&edits)).await else {
             self.world = None;
             return warn!(
@@ -377,6 +416,11 @@ fn surplus(
     surplus
 }
 
+/// What the plugin prints, and the kubelet then writes into an Event on the pod.
+fn refusal(failure: &Failure) -> String {
+    format!("{}: {}", failure.reason(), failure.advice())
+}
+
 fn left_out(request: &Request, allocation: &Allocation) -> String {
     let interface = &request.rail.interface;
     let deferred = allocation.deferred.iter().find(|deferred| deferred.interface == *interface);
@@ -386,5 +430,116 @@ fn left_out(request: &Request, allocation: &Allocation) -> String {
             deferred.why
         ),
         None => format!("no network of the pod is attached as {interface}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::{Value, json};
+    use tokio::sync::oneshot;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::agent::attach::Patience;
+    use crate::agent::view::View;
+    use crate::agent::{Options, Quarantined};
+    use crate::allocator::PodFacts;
+    use crate::ipam::{Cap, Holder};
+    use crate::scripted::{refusal, scripted};
+    use crate::telemetry::health::Health;
+    use crate::telemetry::metrics::Metrics;
+
+    /// Pool `a`, with 10.0.0.1 recorded by an agent for pod `team/p`.
+    fn pool() -> Value {
+        let records =
+            json!({ "10.0.0.1": { "pod": "team/p", "podUid": "uid", "interface": "net1", "by": "agent" } });
+        json!({ "apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderIPPool",
+            "metadata": { "name": "a", "uid": "a", "generation": 1, "resourceVersion": "5" },
+            "spec": { "subnet": "10.0.0.0/24", "ips": ["10.0.0.1-10.0.0.9"] },
+            "status": { "allocatedIPs": records.to_string(), "allocatedIPCount": 1 } })
+    }
+
+    /// The endpoint is asked about, the world is read, and the pool is written.
+    fn answers() -> Vec<(&'static str, u16, Value)> {
+        let list =
+            |items: Value| json!({ "apiVersion": "v1", "kind": "List", "metadata": {}, "items": items });
+        let node = json!({ "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": { "name": "n" } });
+        let written = json!({ "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+            "metadata": { "name": "a", "resourceVersion": "6" } });
+        vec![
+            (
+                "GET /apis/spiderpool.spidernet.io/v2beta1/namespaces/team/spiderendpoints/p",
+                404,
+                refusal(404, "NotFound"),
+            ),
+            ("GET /apis/spiderpool.spidernet.io/v2beta1/spidermultusconfigs", 200, list(json!([]))),
+            ("GET /apis/spiderpool.spidernet.io/v2beta1/spiderippools", 200, list(json!([pool()]))),
+            ("GET /apis/spiderpool.spidernet.io/v2beta1/spiderreservedips", 200, list(json!([]))),
+            ("GET /api/v1/nodes/n", 200, node),
+            ("PATCH /apis/spiderpool.spidernet.io/v2beta1/spiderippools/a/status", 200, written),
+        ]
+    }
+
+    fn work(client: kube::Client) -> Work {
+        let options = Options {
+            client,
+            node: "n".into(),
+            namespace: "spiderpool".into(),
+            config_map: "config".into(),
+            cluster_network: None,
+            cap: Cap::default(),
+            releases_conflicts: true,
+            patience: Duration::ZERO,
+            sysfs: "/nonexistent".into(),
+            kubelet: "/nonexistent".into(),
+            sysctls: "/nonexistent".into(),
+            health: Health::requiring(&[]),
+            metrics: Metrics::new().unwrap(),
+        };
+        let agent = Agent {
+            patience: Patience::new(options.patience),
+            options,
+            view: View::default(),
+            fallback: mpsc::channel(1).0,
+            releases: mpsc::channel(1).0,
+            quarantined: Mutex::new(Quarantined::default()),
+        };
+        let (open, given_up) = (Vec::new(), Vec::new());
+        Work { agent: Arc::new(agent), world: None, open, given_up, surplus: Edits::new() }
+    }
+
+    #[tokio::test]
+    async fn what_was_recorded_for_a_request_that_comes_to_nothing_goes_back() {
+        for late in [true, false] {
+            let (client, server) = scripted(answers());
+            let mut work = work(client);
+            let pod = PodFacts {
+                namespace: "team".into(),
+                name: "p".into(),
+                uid: "uid".into(),
+                ..PodFacts::default()
+            };
+            let holder = Holder { key: "team/p".into(), sticky: false };
+            let (reply, answer) = oneshot::channel();
+            let deadline = Instant::now() + if late { Duration::ZERO } else { Duration::from_mins(1) };
+            let rail = Rail::of(&railweave_cni::wire::AddArgs::default(), None);
+            let mut request = Request::new(pod, holder, rail, deadline, reply);
+            request.took.push(Held { pool: "a".into(), address: "10.0.0.1".parse().unwrap() });
+            if late {
+                work.leave_open(request, "others were first".to_owned());
+                assert_eq!(answer.await.unwrap(), Err("others were first".to_owned()));
+            } else {
+                // The plugin gave up.
+                drop(answer);
+                work.open.push(request);
+                work.round().await;
+            }
+            work.take_back().await;
+            let bodies = server.await.unwrap();
+            assert_eq!(bodies[5]["metadata"]["resourceVersion"], "5");
+            assert_eq!(bodies[5]["status"], json!({ "allocatedIPs": null, "allocatedIPCount": 0 }));
+        }
     }
 }

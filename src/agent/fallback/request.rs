@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use railweave_cni::wire::AddArgs;
 use tokio::sync::oneshot;
@@ -18,9 +19,14 @@ pub(in crate::agent) struct Request {
     pub(super) rail: Rail,
     /// Records that were written for it.
     pub(super) took: Vec<Held>,
+    since: Instant,
     deadline: Instant,
-    reply: oneshot::Sender<Result<Vec<AllocationDetail>, String>>,
+    /// None once it is answered.
+    reply: Option<oneshot::Sender<Answer>>,
 }
+
+/// The addresses of the pod, or what the plugin prints.
+type Answer = Result<Vec<AllocationDetail>, String>;
 
 /// The interface that is being attached.
 pub(in crate::agent) struct Rail {
@@ -39,28 +45,31 @@ impl Request {
         holder: Holder,
         rail: Rail,
         deadline: Instant,
-        reply: oneshot::Sender<Result<Vec<AllocationDetail>, String>>,
+        reply: oneshot::Sender<Answer>,
     ) -> Self {
-        Self { pod, holder, rail, took: Vec::new(), deadline, reply }
+        Self { pod, holder, rail, took: Vec::new(), since: Instant::now(), deadline, reply: Some(reply) }
+    }
+
+    /// How long it has waited.
+    pub(super) fn waited(&self) -> Duration {
+        self.since.elapsed()
     }
 
     /// Whether somebody still waits for the answer.
-    pub(super) fn still_asks(&mut self) -> bool {
-        !self.reply.is_closed()
+    pub(super) fn still_asks(&self) -> bool {
+        self.reply.as_ref().is_some_and(|reply| !reply.is_closed())
     }
 
-    pub(super) fn answer(self, answer: Result<Vec<AllocationDetail>, String>) {
-        // The plugin may have gone away; the kubelet asks again.
-        let _ = self.reply.send(answer);
-    }
-
-    /// The request, unless its time is up; then that is the answer, with what kept it waiting.
-    pub(super) fn put_off(self, why: String) -> Option<Self> {
-        if self.deadline > Instant::now() + super::GATHER {
-            return Some(self);
+    pub(super) fn answer(&mut self, answer: Answer) {
+        if let Some(reply) = self.reply.take() {
+            // The plugin may have gone away; the kubelet asks again.
+            let _ = reply.send(answer);
         }
-        self.answer(Err(why));
-        None
+    }
+
+    /// Whether its time is not up yet.
+    pub(super) fn has_time(&self) -> bool {
+        self.deadline > Instant::now() + super::GATHER
     }
 }
 

@@ -42,7 +42,7 @@ impl Keeper {
                 let spec = sets.get_opt(name).await?.map(|set| set.spec);
                 Ok(spec.is_some_and(|spec| {
                     let start = spec.ordinals.and_then(|ordinals| ordinals.start).unwrap_or(0);
-                    (start..start + spec.replicas.unwrap_or(1)).contains(ordinal)
+                    (start..start.saturating_add(spec.replicas.unwrap_or(1))).contains(ordinal)
                 }))
             }
             Self::VirtualMachine { namespace, name } => {
@@ -63,7 +63,10 @@ impl Keeper {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::scripted::{refusal, scripted};
 
     #[test]
     fn pods_of_stateful_sets_and_virtual_machines_have_a_keeper() {
@@ -89,5 +92,61 @@ mod tests {
         assert!(keeper_while(sets_do_not, "StatefulSet", "db", "db-12").is_none());
         let machines_do_not = Stickiness { virtual_machines: false, ..keeps };
         assert!(keeper_while(machines_do_not, "VirtualMachineInstance", "vm", "vm").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_set_keeps_the_ordinals_that_it_runs() {
+        const SET: &str = "GET /apis/apps/v1/namespaces/team/statefulsets/db";
+        let set = |spec: Value| {
+            let (selector, template) = (json!({}), json!({ "metadata": {} }));
+            let mut set = json!({ "metadata": { "name": "db" },
+                "spec": { "selector": selector, "template": template, "serviceName": "db" } });
+            for (field, value) in spec.as_object().unwrap() {
+                set["spec"][field] = value.clone();
+            }
+            set
+        };
+        let ranged = json!({ "replicas": 2, "ordinals": { "start": 5 } });
+        let at_the_end = json!({ "replicas": 2, "ordinals": { "start": i32::MAX } });
+        for (spec, ordinal, keeps) in [
+            (json!({}), 0, true),
+            (json!({}), 1, false),
+            (json!({ "replicas": 3 }), 2, true),
+            (json!({ "replicas": 3 }), 3, false),
+            (json!({ "replicas": 0 }), 0, false),
+            (ranged.clone(), 4, false),
+            (ranged.clone(), 6, true),
+            (ranged, 7, false),
+            (at_the_end, 0, false),
+        ] {
+            let keeper = Keeper::StatefulSet { namespace: "team".into(), name: "db".into(), ordinal };
+            let (client, _server) = scripted(vec![(SET, 200, set(spec.clone()))]);
+            assert_eq!(keeper.keeps(&client).await.unwrap(), keeps, "{ordinal} of {spec}");
+        }
+        let keeper = Keeper::StatefulSet { namespace: "team".into(), name: "db".into(), ordinal: 0 };
+        let (client, _server) = scripted(vec![(SET, 404, refusal(404, "NotFound"))]);
+        assert!(!keeper.keeps(&client).await.unwrap(), "the set is gone");
+    }
+
+    #[tokio::test]
+    async fn a_machine_keeps_its_name_as_long_as_it_or_its_instance_is_there() {
+        const INSTANCE: &str = "GET /apis/kubevirt.io/v1/namespaces/team/virtualmachineinstances/vm";
+        const MACHINE: &str = "GET /apis/kubevirt.io/v1/namespaces/team/virtualmachines/vm";
+        let there = |deleted: Option<&str>| {
+            json!({ "apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine",
+                "metadata": { "name": "vm", "namespace": "team", "deletionTimestamp": deleted } })
+        };
+        let (here, going) = (there(None), there(Some("2026-01-01T00:00:00Z")));
+        let no = || refusal(404, "NotFound");
+        for (answers, keeps) in [
+            (vec![(INSTANCE, 200, here.clone())], true),
+            (vec![(INSTANCE, 404, no()), (MACHINE, 200, here)], true),
+            (vec![(INSTANCE, 200, going.clone()), (MACHINE, 200, going)], false),
+            (vec![(INSTANCE, 404, no()), (MACHINE, 404, no())], false),
+        ] {
+            let keeper = Keeper::VirtualMachine { namespace: "team".into(), name: "vm".into() };
+            let (client, _server) = scripted(answers);
+            assert_eq!(keeper.keeps(&client).await.unwrap(), keeps);
+        }
     }
 }

@@ -11,8 +11,12 @@ mod keeper;
 mod options;
 mod outdated;
 mod pace;
+mod pauses;
+mod proof;
+mod quarantine;
 mod release;
 mod report;
+mod unrecorded;
 mod waiting;
 mod world;
 
@@ -30,7 +34,9 @@ use tracing::warn;
 pub use self::options::{AllocationOptions, Collection};
 use self::outdated::Outdated;
 use self::pace::Pace;
-use self::release::{Proof, Releases};
+use self::pauses::Pauses;
+use self::proof::Proof;
+use self::release::Releases;
 use self::waiting::{Waiting, tell};
 use self::world::{News, Seen, Watches, World};
 use super::supervise::timed;
@@ -38,14 +44,18 @@ use super::{ControllerError, Leader};
 use crate::allocator::{Delivered, Edit, PodFacts, deliver};
 use crate::catalog::Catalog;
 use crate::ipam::{
-    self, Allocation, BatchPlan, Failure, Families, Inputs, Intent, Outcome, Stickiness, Writer,
+    self, Allocation, BatchPlan, DefaultNetwork, Failure, Families, Inputs, Intent, Outcome, Stickiness,
+    Writer,
 };
+use crate::reason::Reason;
 use crate::sources::describe;
 
 /// Pods that are bound within this time are one batch.
 const GATHER: Duration = Duration::from_millis(10);
 /// Endpoints written at a time.
 const DELIVERIES: usize = 64;
+/// Events written at a time.
+const EVENTS: usize = 16;
 /// Looks that take in work that no event announces.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -76,12 +86,17 @@ struct Work<'a> {
     world: World,
     waiting: Waiting,
     releases: Releases,
+    /// Pools that could not be written.
+    pauses: Pauses,
     outdated: Outdated,
     /// Endpoints of pods whose records are written, each on its way or waiting for one of the permits.
     deliveries: JoinSet<(Intent, Result<Delivered, kube::Error>)>,
     permits: Arc<Semaphore>,
     pace: Pace,
     proofs: JoinSet<Proof>,
+    /// Events on their way, each with or waiting for one of the permits.
+    tellings: JoinSet<()>,
+    voices: Arc<Semaphore>,
     /// When the pools were last counted by how full they are.
     counted: Option<Instant>,
 }
@@ -94,11 +109,14 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
         world: World::new(leader),
         waiting: Waiting::default(),
         releases: Releases::new(leader.allocation.collection.clone()),
+        pauses: Pauses::default(),
         outdated: Outdated::default(),
         deliveries: JoinSet::new(),
         permits: Arc::new(Semaphore::new(DELIVERIES)),
         pace: Pace::default(),
         proofs: JoinSet::new(),
+        tellings: JoinSet::new(),
+        voices: Arc::new(Semaphore::new(EVENTS)),
         counted: None,
     };
     let (mut sightings, _watching) = listen(work.world.watches(leader));
@@ -140,7 +158,7 @@ impl Work<'_> {
     }
 
     fn next_look(&self) -> Instant {
-        let due = [self.waiting.next_due(), self.releases.next_due(), self.world.counts_due()];
+        let due = [self.waiting.next_due(), self.releases.next_due(&self.pauses), self.world.counts_due()];
         due.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + IDLE)
     }
 
@@ -182,7 +200,11 @@ impl Work<'_> {
         }
         let stickiness = Stickiness::of(&self.leader.feed.catalog.load().settings);
         let holder = ipam::Holder::of(&pod.namespace, &pod.name, pod.owner.as_ref(), stickiness);
-        let served = self.world.endpoints.get(&holder.key).is_some_and(|known| known.uid == *uid);
+        let served = self
+            .world
+            .endpoints
+            .get(&holder.key)
+            .is_some_and(|known| pod.has_or_lost(&known.uid, self.world.pods.get(&known.uid)));
         if pod.needs_addresses() && !served {
             self.waiting.add(&pod.uid);
         } else {
@@ -194,16 +216,21 @@ impl Work<'_> {
     async fn step(&mut self) -> Result<(), ControllerError> {
         let catalog = self.catalog();
         let stickiness = Stickiness::of(&catalog.settings);
+        self.releases.vanished(&self.world.books.take_vanished());
         self.releases.look(&self.world, stickiness, &self.leader.client, &mut self.proofs);
         if catalog.settings.clean_outdated_endpoints && self.leader.allocation.collection.enabled {
             let collection = &self.leader.allocation.collection;
             self.outdated.look(&self.world, collection, stickiness, &self.leader.client);
         }
         self.world.compile(&catalog, &self.leader.namespace);
-        let intents = self.intents(&catalog).await;
+        self.record_again().await;
+        let intents = self.intents(&catalog);
         let plan = self.plan(&catalog, &intents);
-        let mut edits = self.releases.take();
-        let turn = self.turn(&plan, &intents, &edits);
+        let mut edits = self.releases.take(&self.pauses);
+        let mut turn = self.turn(&plan, &intents, &edits);
+        for (now, held_up) in turn.iter_mut().zip(self.held_up(&plan)) {
+            *now &= held_up.is_none();
+        }
         for (pool, changes) in &plan.changes {
             let now = changes.iter().filter(|change| turn[change.intent]);
             let mut sets = now.map(|change| Edit::Set(change.address, change.record.clone())).peekable();
@@ -211,10 +238,10 @@ impl Work<'_> {
                 edits.entry(pool.clone()).or_default().extend(sets);
             }
         }
-        self.world.add_miscounted(&mut edits);
+        self.world.add_miscounted(&mut edits, &self.pauses);
         let written = self.write(&edits).await;
         self.releases.written(&edits, &written, &self.leader.metrics);
-        self.conclude(intents, plan, turn, &written).await;
+        self.conclude(intents, plan, turn, &written);
         self.report();
         self.count_pools();
         Ok(())
@@ -245,11 +272,12 @@ impl Work<'_> {
         let begun = Instant::now();
         let written = self.world.write(edits).await;
         self.pace.took(edits.len(), begun.elapsed());
+        self.pauses.note(edits, &written);
         written
     }
 
     /// Has endpoints written where all records are, and says why who gets nothing does not.
-    async fn conclude(
+    fn conclude(
         &mut self,
         intents: Vec<Intent>,
         plan: BatchPlan,
@@ -261,26 +289,67 @@ impl Work<'_> {
                 complete[change.intent] = false;
             }
         }
-        for ((intent, outcome), complete) in intents.into_iter().zip(plan.outcomes).zip(complete) {
+        let (now, held_up) = (Instant::now(), self.held_up(&plan));
+        let rest = complete.into_iter().zip(held_up);
+        for ((intent, outcome), (complete, held_up)) in intents.into_iter().zip(plan.outcomes).zip(rest) {
             match outcome {
                 Outcome::Planned(allocation) if complete => self.deliver(intent, allocation),
-                // They are planned again at once.
-                Outcome::Planned(_) => self.waiting.again(&intent.uid),
+                // They are planned again, at once unless something keeps a pool from being written.
+                Outcome::Planned(_) => self.waiting.again(&intent.uid, held_up.unwrap_or(now)),
                 Outcome::Failed(failure) => {
                     if let Some(pod) = self.world.pods.get(&intent.uid).cloned() {
-                        self.failed(&pod, &failure).await;
+                        self.failed(&pod, &failure);
                     }
                 }
             }
         }
     }
 
+    /// Which pods of a plan cannot be written now, and when they are planned again: a pool is not written on the plan of
+    /// another spec than the write is fenced by, and not right after a write that failed.
+    fn held_up(&self, plan: &BatchPlan) -> Vec<Option<Instant>> {
+        let now = Instant::now();
+        let mut held_up = vec![None; plan.outcomes.len()];
+        for (pool, changes) in &plan.changes {
+            let until = if self.world.is_current(pool) {
+                self.pauses.until(pool).filter(|until| *until > now)
+            } else {
+                // The catalog will change.
+                Some(now + IDLE)
+            };
+            for change in changes {
+                held_up[change.intent] = held_up[change.intent].max(until);
+            }
+        }
+        held_up
+    }
+
+    /// Records what running pods have before anything is planned.
+    async fn record_again(&mut self) {
+        let edits = self.releases.unrecorded().take();
+        for pool in self.write(&edits).await {
+            let addresses = edits[&pool].len();
+            warn!(pool = &*pool, addresses, "recorded again what running pods have and the pool did not say");
+        }
+        for shared in self.releases.unrecorded().take_shared() {
+            let Some(pod) = self.world.pods.get(&shared.pod_uid).cloned() else { continue };
+            let line = format!(
+                "{} is also recorded for pod {}, which runs; delete the younger of the two pods",
+                shared.held.address, shared.other
+            );
+            self.tell(&pod, Reason::AddressShared, &line);
+        }
+    }
+
     /// The pods that wait and can be planned, in the order in which they came.
-    async fn intents(&mut self, catalog: &Catalog) -> Vec<Intent> {
+    fn intents(&mut self, catalog: &Catalog) -> Vec<Intent> {
         let (mut intents, mut refused) = (Vec::new(), Vec::new());
+        let (namespace, network) =
+            (&self.leader.namespace, self.leader.allocation.cluster_network.as_deref());
+        let default = DefaultNetwork { namespace, network };
         for uid in self.waiting.due() {
             let Some(pod) = self.world.pods.get(&uid) else { continue };
-            match self.world.intent(pod, catalog, &self.leader.namespace) {
+            match self.world.intent(pod, catalog, default) {
                 Some(Ok(intent)) if intent.attachments.is_empty() => self.waiting.remove(&uid),
                 Some(Ok(intent)) => intents.push(intent),
                 Some(Err(failure)) => refused.push((pod.clone(), failure)),
@@ -289,7 +358,7 @@ impl Work<'_> {
             }
         }
         for (pod, failure) in refused {
-            self.failed(&pod, &failure).await;
+            self.failed(&pod, &failure);
         }
         intents
     }
@@ -308,14 +377,25 @@ impl Work<'_> {
     }
 
     /// A pod gets all or nothing: what an earlier, interrupted plan recorded for it goes back.
-    async fn failed(&mut self, pod: &PodFacts, failure: &Failure) {
+    fn failed(&mut self, pod: &PodFacts, failure: &Failure) {
         self.releases.undo(&self.world, &pod.uid);
         self.leader.metrics.count_refusal(failure.reason());
-        let line = failure.line();
+        let line = failure.advice();
         if self.waiting.refused(&pod.uid, &line) {
             self.leader.metrics.ipam_failures.with_label_values(&[failure.reason().code()]).inc();
-            tell(self.leader, pod, failure.reason(), &line).await;
+            self.tell(pod, failure.reason(), &line);
         }
+    }
+
+    /// Has an Event written on a pod, beside the work: a thousand pods may fail at once.
+    fn tell(&mut self, pod: &PodFacts, reason: Reason, line: &str) {
+        while self.tellings.try_join_next().is_some() {}
+        let (permits, recorder) = (self.voices.clone(), self.leader.recorder.clone());
+        let (pod, line) = (pod.clone(), line.to_owned());
+        self.tellings.spawn(async move {
+            let _permit = permits.acquire().await;
+            tell(&recorder, &pod, reason, &line).await;
+        });
     }
 
     /// Has an endpoint written. That goes on beside the next rounds.
@@ -341,10 +421,12 @@ impl Work<'_> {
                     self.leader.metrics.count_delivery(took);
                 }
             }
+            // Its watch says so as well.
+            Ok(Delivered::Gone) => self.waiting.later(&intent.uid),
             Err(error) => {
                 let (pod, namespace) = (&intent.name, &intent.namespace.name);
                 warn!(namespace, pod, "failed to write the endpoint: {}", describe(&error));
-                self.waiting.again(&intent.uid);
+                self.waiting.undelivered(&intent.uid);
             }
         }
     }

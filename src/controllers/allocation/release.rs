@@ -5,26 +5,24 @@
 //! addresses stay until the node answers again or is deleted. A pod that keeps its addresses by its name has them
 //! as long as that name can come back.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::DeleteParams;
-use kube::{Api, Client};
+use kube::Client;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::warn;
 
 use super::Edits;
-use super::keeper::Keeper;
 use super::options::Collection;
+use super::pauses::Pauses;
+use super::proof::{Proof, Question, Verdict};
+use super::quarantine::Quarantined;
+use super::unrecorded::Unrecorded;
 use super::world::World;
-use crate::allocator::{Edit, EndpointFacts};
-use crate::api::{AllocationDetail, SpiderEndpoint};
+use crate::allocator::Edit;
+use crate::api::AllocationDetail;
 use crate::ipam::{Held, Ledger, Ledgers, Quarantine, Stickiness, Writer, tells};
-use crate::net::Address;
-use crate::sources::describe;
 use crate::telemetry::metrics::Metrics;
 
 /// Between the two looks at a pod.
@@ -33,6 +31,9 @@ const SECOND_LOOK: Duration = Duration::from_millis(500);
 const LATER: Duration = Duration::from_secs(30);
 /// How long a released address is handed out only when there is no other.
 const QUARANTINE: Duration = Duration::from_secs(30);
+/// The same for one that somebody else released. An agent does that, among other things, when an address was found to
+/// be in use by a machine that no pool knows of.
+const QUARANTINE_OF_OTHERS: Duration = Duration::from_mins(5);
 
 /// What is on its way back.
 pub(super) struct Releases {
@@ -40,15 +41,18 @@ pub(super) struct Releases {
     suspects: HashMap<Arc<str>, Suspect>,
     /// Addresses that are free, and whose they were.
     proven: Vec<(Held, Arc<str>)>,
+    /// When the pods of the above were seen to be gone or to have ended.
+    gone: HashMap<Arc<str>, Instant>,
     /// Addresses that were recorded for pods that do not get them.
     given_up: Vec<(Held, Arc<str>)>,
-    quarantine: Quarantine,
-    quarantined: VecDeque<(Instant, Arc<str>, Address)>,
+    unrecorded: Unrecorded,
+    quarantined: Quarantined,
     swept: Option<Instant>,
 }
 
 /// The UID of a pod whose records may be free.
 struct Suspect {
+    since: Instant,
     /// When to look.
     due: Instant,
     /// Where the pod ran, if that is known.
@@ -57,8 +61,19 @@ struct Suspect {
     asking: bool,
     /// How often that was in vain.
     looks: u32,
-    /// Whether it waits for its node.
-    held: bool,
+    /// What came of it the last time.
+    standing: Standing,
+}
+
+/// What is known of a suspect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It seems to be gone.
+    Unproven,
+    /// It lives, or its name does: a pod that was annotated by hand is known to nobody but the API server.
+    InUse,
+    /// It is gone or has ended, and waits for its node.
+    Held,
 }
 
 /// How many records belong to suspects.
@@ -70,63 +85,38 @@ pub(super) struct SuspectRecords {
     pub(super) held: usize,
 }
 
-/// What the API server said of a pod.
-pub(super) struct Proof {
-    uid: Arc<str>,
-    verdict: Verdict,
-}
-
-enum Verdict {
-    /// Nobody has these addresses.
-    Free(Vec<Held>),
-    /// The pod, or its successor by name, has them.
-    InUse,
-    /// Nobody knows.
-    Unknown,
-}
-
-/// Whom to ask about.
-struct Question {
-    uid: Arc<str>,
-    /// `namespace/name` in the records.
-    holder: Arc<str>,
-    held: Vec<Held>,
-    /// Where the pod ran, as its endpoint or its records say.
-    node: Option<String>,
-    /// Whether the pod is still there as an object.
-    ended: bool,
-    endpoint: Option<EndpointFacts>,
-    keeper: Option<Keeper>,
-}
-
 impl Releases {
     pub(super) fn new(collection: Collection) -> Self {
         Self {
             collection,
             suspects: HashMap::new(),
             proven: Vec::new(),
+            gone: HashMap::new(),
             given_up: Vec::new(),
-            quarantine: Quarantine::new(),
-            quarantined: VecDeque::new(),
+            unrecorded: Unrecorded::default(),
+            quarantined: Quarantined::default(),
             swept: None,
         }
     }
 
-    /// A pod is gone or has ended.
+    /// A pod is gone or has ended; who says so knows its node.
     pub(super) fn suspect(&mut self, uid: &Arc<str>, node: Option<String>) {
         if !self.collection.enabled {
             return;
         }
-        let due = Instant::now() + SECOND_LOOK + self.collection.grace;
+        let since = Instant::now();
+        let due = since + SECOND_LOOK + self.collection.grace;
         let suspect = self.suspects.entry(uid.clone()).or_insert(Suspect {
+            since,
             due,
             node: None,
             asking: false,
             looks: 0,
-            held: false,
+            standing: Standing::Unproven,
         });
         if node.is_some() {
-            suspect.node = node;
+            (suspect.node, suspect.looks) = (node, 0);
+            suspect.due = suspect.due.min(due);
         }
     }
 
@@ -148,7 +138,7 @@ impl Releases {
 
     /// A node answers again, no longer does, or is gone: what waited for that is looked at.
     pub(super) fn hurry(&mut self) {
-        for suspect in self.suspects.values_mut().filter(|suspect| suspect.held) {
+        for suspect in self.suspects.values_mut().filter(|suspect| suspect.standing == Standing::Held) {
             (suspect.due, suspect.looks) = (Instant::now(), 0);
         }
     }
@@ -165,23 +155,23 @@ impl Releases {
         if self.swept.is_none_or(|swept| swept + self.collection.interval <= now) {
             self.swept = Some(now);
             self.sweep(world);
+            self.unrecorded.look(&world.endpoints, &world.pods, world.books.ledgers());
+            for held in self.unrecorded.addresses() {
+                self.quarantined.add(held, self.collection.interval * 2);
+            }
         }
-        self.end_quarantines(now);
+        self.quarantined.end(now);
         let mut cleared = Vec::new();
         for (uid, suspect) in &mut self.suspects {
             if suspect.asking || suspect.due > now || proofs.len() >= self.collection.questions {
                 continue;
             }
-            let Some(question) = Question::about(uid, world, stickiness) else {
+            let Some(mut question) = Question::about(uid, world, stickiness) else {
                 cleared.push(uid.clone());
                 continue;
             };
             let node = world.report_of(suspect.node.as_deref().or(question.node.as_deref()));
-            suspect.held = self.collection.waits(node, question.ended, question.keeper.is_some());
-            if suspect.held {
-                suspect.put_off(now);
-                continue;
-            }
+            question.waits = self.collection.waits(node, question.ended, question.keeper.is_some());
             suspect.asking = true;
             let client = client.clone();
             proofs.spawn(async move { question.ask(&client).await });
@@ -191,24 +181,13 @@ impl Releases {
         }
     }
 
-    fn end_quarantines(&mut self, now: Instant) {
-        while let Some((until, pool, address)) = self.quarantined.front()
-            && *until <= now
-        {
-            if let Some(addresses) = self.quarantine.get_mut(&**pool) {
-                addresses.remove(address);
-            }
-            self.quarantined.pop_front();
-        }
-    }
-
     /// Finds records whose pods are not known, whatever became of the events about them.
     fn sweep(&mut self, world: &World) {
         let mut unknown: Vec<Arc<str>> = Vec::new();
         for (_, ledger) in world.books.ledgers().iter() {
             let uids = ledger.iter().flat_map(Ledger::iter).map(|(_, record)| &record.pod_uid);
             unknown
-                .extend(uids.filter(|uid| !lives(world, uid) && !self.suspects.contains_key(*uid)).cloned());
+                .extend(uids.filter(|uid| !world.lives(uid) && !self.suspects.contains_key(*uid)).cloned());
         }
         for uid in unknown {
             self.suspect(&uid, None);
@@ -223,25 +202,36 @@ impl Releases {
         }
         match verdict {
             Verdict::Free(held) => {
-                self.suspects.remove(&uid);
-                self.proven.extend(held.into_iter().map(|held| (held, uid.clone())));
-            }
-            Verdict::InUse | Verdict::Unknown => {
-                if let Some(suspect) = self.suspects.get_mut(&uid) {
-                    suspect.asking = false;
-                    suspect.put_off(Instant::now());
+                if let Some(suspect) = self.suspects.remove(&uid) {
+                    self.gone.insert(uid.clone(), suspect.since);
                 }
+                // What another pod runs with is recorded for that one.
+                let free = held.into_iter().filter(|held| !self.unrecorded.inherit(held, &uid));
+                self.proven.extend(free.map(|held| (held, uid.clone())));
             }
+            Verdict::Held => self.look_later(&uid, Standing::Held),
+            Verdict::InUse => self.look_later(&uid, Standing::InUse),
+            Verdict::Unknown => self.look_later(&uid, Standing::Unproven),
         }
     }
 
-    /// The writes that free what is proven to be free.
-    pub(super) fn take(&mut self) -> Edits {
+    fn look_later(&mut self, uid: &str, standing: Standing) {
+        let longest = self.collection.interval;
+        if let Some(suspect) = self.suspects.get_mut(uid) {
+            (suspect.asking, suspect.standing) = (false, standing);
+            suspect.put_off(Instant::now(), longest);
+        }
+    }
+
+    /// The writes that free what is proven to be free, as far as its pool is written at all.
+    pub(super) fn take(&mut self, pauses: &Pauses) -> Edits {
         let mut edits = Edits::new();
-        for (held, uid) in self.proven.drain(..) {
+        let now = Instant::now();
+        let due = |held: &Held| pauses.until(&held.pool).is_none_or(|until| until <= now);
+        for (held, uid) in self.proven.extract_if(.., |(held, _)| due(held)) {
             edits.entry(held.pool).or_default().push(Edit::Release(held.address, uid));
         }
-        for (held, uid) in self.given_up.drain(..) {
+        for (held, uid) in self.given_up.extract_if(.., |(held, _)| due(held)) {
             edits.entry(held.pool).or_default().push(Edit::GiveUp(held.address, uid, Writer::Leader));
         }
         edits
@@ -249,7 +239,6 @@ impl Releases {
 
     /// What was freed is quarantined; what could not be written is tried again.
     pub(super) fn written(&mut self, edits: &Edits, written: &BTreeSet<Arc<str>>, metrics: &Metrics) {
-        let until = Instant::now() + QUARANTINE;
         for (pool, edits) in edits {
             for edit in edits {
                 let (address, uid, queue) = match edit {
@@ -257,22 +246,39 @@ impl Releases {
                     Edit::Release(address, uid) => (address, uid, &mut self.proven),
                     Edit::GiveUp(address, uid, _) => (address, uid, &mut self.given_up),
                 };
+                let held = Held { pool: pool.clone(), address: *address };
                 metrics.releases.inc();
                 if written.contains(pool) {
                     metrics.gc_releases.inc();
-                    self.quarantine.entry(pool.to_string()).or_default().insert(*address);
-                    self.quarantined.push_back((until, pool.clone(), *address));
+                    if let Some(since) = self.gone.get(uid) {
+                        metrics.count_release(since.elapsed());
+                    }
+                    self.quarantined.add(&held, QUARANTINE);
                 } else {
                     metrics.release_failures.inc();
-                    queue.push((Held { pool: pool.clone(), address: *address }, uid.clone()));
+                    queue.push((held, uid.clone()));
                 }
             }
+        }
+        let open: HashSet<&Arc<str>> = self.proven.iter().map(|(_, uid)| uid).collect();
+        self.gone.retain(|uid, _| open.contains(uid));
+    }
+
+    /// Addresses that running pods have and no pool records for them.
+    pub(super) fn unrecorded(&mut self) -> &mut Unrecorded {
+        &mut self.unrecorded
+    }
+
+    /// Somebody else released these addresses.
+    pub(super) fn vanished(&mut self, all: &[Held]) {
+        for held in all {
+            self.quarantined.add(held, QUARANTINE_OF_OTHERS);
         }
     }
 
     /// Addresses that were just released.
     pub(super) fn quarantine(&self) -> &Quarantine {
-        &self.quarantine
+        self.quarantined.now()
     }
 
     /// What is recorded for suspects.
@@ -280,17 +286,17 @@ impl Releases {
         let mut found = SuspectRecords::default();
         for (uid, suspect) in &self.suspects {
             let records = ledgers.of_uid(uid).len();
-            if suspect.held {
-                found.held += records;
-            } else {
-                found.suspect += records;
+            match suspect.standing {
+                Standing::Unproven => found.suspect += records,
+                Standing::Held => found.held += records,
+                Standing::InUse => {}
             }
         }
         found
     }
 
     pub(super) fn suspects(&self) -> usize {
-        self.suspects.len()
+        self.suspects.values().filter(|suspect| suspect.standing != Standing::InUse).count()
     }
 
     pub(super) fn quarantined(&self) -> usize {
@@ -298,90 +304,19 @@ impl Releases {
     }
 
     /// When there is something to look at or to write.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        if !self.proven.is_empty() || !self.given_up.is_empty() {
-            return Some(Instant::now());
-        }
+    pub(super) fn next_due(&self, pauses: &Pauses) -> Option<Instant> {
+        let now = Instant::now();
+        let writes = self.proven.iter().chain(&self.given_up);
+        let writes = writes.map(|(held, _)| pauses.until(&held.pool).unwrap_or(now));
         let looks = self.suspects.values().filter(|suspect| !suspect.asking).map(|suspect| suspect.due);
-        looks.chain(self.swept.map(|swept| swept + self.collection.interval)).min()
+        writes.chain(looks).chain(self.swept.map(|swept| swept + self.collection.interval)).min()
     }
 }
 
 impl Suspect {
-    /// Pods that were annotated by hand are known to nobody but the API server; asking about them gets rarer.
-    fn put_off(&mut self, now: Instant) {
-        self.due = now + LATER * (1 << self.looks.min(5));
+    /// Asking gets rarer, up to once in each look at all records.
+    fn put_off(&mut self, now: Instant, longest: Duration) {
+        self.due = now + (LATER * (1 << self.looks.min(5))).min(longest);
         self.looks += 1;
-    }
-}
-
-/// Whether the pod of this UID is there and has not ended.
-fn lives(world: &World, uid: &str) -> bool {
-    world.pods.get(uid).is_some_and(|pod| !pod.finished)
-}
-
-impl Question {
-    /// None if the pod lives, or has no records.
-    fn about(uid: &Arc<str>, world: &World, stickiness: Stickiness) -> Option<Self> {
-        let ledgers = world.books.ledgers();
-        let held = ledgers.of_uid(uid).to_vec();
-        let record = ledgers.record(held.first()?)?;
-        if lives(world, uid) {
-            return None;
-        }
-        let endpoint = world.endpoints.get(&record.pod).filter(|endpoint| *endpoint.uid == **uid).cloned();
-        let (namespace, name) = record.pod.split_once('/').unwrap_or_default();
-        let keeper = endpoint.as_ref().and_then(|endpoint| Keeper::of(endpoint, namespace, name, stickiness));
-        let told = endpoint.as_ref().map(|endpoint| endpoint.node.clone());
-        Some(Self {
-            uid: uid.clone(),
-            holder: record.pod.clone(),
-            node: told.or_else(|| record.node.as_deref().map(str::to_owned)),
-            ended: world.pods.get(uid).is_some(),
-            held,
-            endpoint,
-            keeper,
-        })
-    }
-
-    async fn ask(self, client: &Client) -> Proof {
-        let verdict = match self.verdict(client).await {
-            Ok(true) => Verdict::InUse,
-            Ok(false) => Verdict::Free(self.held),
-            Err(error) => {
-                warn!(pod = &*self.holder, "failed to find out whether a pod is gone: {}", describe(&error));
-                Verdict::Unknown
-            }
-        };
-        Proof { uid: self.uid, verdict }
-    }
-
-    /// Whether somebody has the addresses, read from the API server itself.
-    async fn verdict(&self, client: &Client) -> Result<bool, kube::Error> {
-        let (namespace, name) = self.holder.split_once('/').unwrap_or_default();
-        let pod = Api::<Pod>::namespaced(client.clone(), namespace).get_opt(name).await?;
-        if let Some(pod) = pod {
-            let same = pod.metadata.uid.as_deref() == Some(&*self.uid);
-            let phase = pod.status.and_then(|status| status.phase).unwrap_or_default();
-            let finished = matches!(&*phase, "Succeeded" | "Failed");
-            // The successor of a pod that keeps its addresses takes them over; any other replaces the endpoint.
-            if !same || !finished {
-                return Ok(same || self.keeper.is_some());
-            }
-        }
-        if let Some(keeper) = &self.keeper
-            && keeper.keeps(client).await?
-        {
-            return Ok(true);
-        }
-        if !self.endpoint.as_ref().is_some_and(EndpointFacts::outlives_its_pod) {
-            return Ok(false);
-        }
-        // It has no owner that would take it along.
-        let endpoints = Api::<SpiderEndpoint>::namespaced(client.clone(), namespace);
-        match endpoints.delete(name, &DeleteParams::default()).await {
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
-            other => other.map(|_| false),
-        }
     }
 }

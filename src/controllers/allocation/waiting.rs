@@ -3,14 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::{Event, EventType, Recorder};
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::Leader;
 use crate::allocator::PodFacts;
 use crate::reason::Reason;
-use crate::sources::describe;
+use crate::sources::{Backoff, describe};
 
 /// A pod that got nothing is tried again at the latest after this.
 const RETRY: Duration = Duration::from_secs(10);
@@ -18,6 +17,8 @@ const RETRY: Duration = Duration::from_secs(10);
 const STREAM: Duration = Duration::from_millis(250);
 /// Between two looks while all that wait are waiting for others.
 const PAUSE: Duration = Duration::from_millis(100);
+/// A pod whose endpoint could not be written is tried again at the earliest after half of this.
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Pods that need addresses, from when they are seen bound until their endpoint is written.
 #[derive(Default)]
@@ -38,12 +39,16 @@ struct Wait {
     stage: Stage,
     /// What was last said about it in an Event.
     told: Option<String>,
+    /// How long it waits after its endpoint could not be written.
+    backoff: Backoff,
 }
 
 /// How far a pod is.
 enum Stage {
-    /// To be planned, not before this.
+    /// To be planned, not before this, or when something changes.
     Due(Instant),
+    /// To be planned, not before this, whatever changes.
+    Paused(Instant),
     /// Its records are written, its endpoint is not.
     Delivering,
     /// Its endpoint is written; the watch has not shown it yet.
@@ -56,7 +61,8 @@ impl Waiting {
         let (now, number) = (Instant::now(), self.came);
         self.pods.entry(uid.clone()).or_insert_with(|| {
             (self.came, self.last) = (self.came + 1, Some(now));
-            Wait { number, since: now, stage: Stage::Due(now), told: None }
+            let backoff = Backoff::new(FIRST_BACKOFF, RETRY);
+            Wait { number, since: now, stage: Stage::Due(now), told: None, backoff }
         });
     }
 
@@ -84,7 +90,7 @@ impl Waiting {
         if self.paused.is_some_and(|until| until > now) {
             return Vec::new();
         }
-        let is_due = |wait: &Wait| matches!(wait.stage, Stage::Due(time) if time <= now);
+        let is_due = |wait: &Wait| wait.stage.due().is_some_and(|time| time <= now);
         let mut due: Vec<_> = self.pods.iter().filter(|(_, wait)| is_due(wait)).collect();
         due.sort_unstable_by_key(|(_, wait)| wait.number);
         due.into_iter().map(|(uid, _)| uid.clone()).collect()
@@ -97,10 +103,7 @@ impl Waiting {
 
     /// When the next pod is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        let due = self.pods.values().filter_map(|wait| match wait.stage {
-            Stage::Due(time) => Some(time),
-            Stage::Delivering | Stage::Delivered => None,
-        });
+        let due = self.pods.values().filter_map(|wait| wait.stage.due());
         due.min().map(|due| self.paused.map_or(due, |paused| due.max(paused)))
     }
 
@@ -114,14 +117,21 @@ impl Waiting {
         self.last.is_some_and(|last| last.elapsed() < STREAM)
     }
 
-    /// Plan it again at once.
-    pub(super) fn again(&mut self, uid: &str) {
-        self.at(uid, Stage::Due(Instant::now()));
+    /// Plan it again at this time, or when something changes.
+    pub(super) fn again(&mut self, uid: &str, time: Instant) {
+        self.at(uid, Stage::Due(time));
+    }
+
+    /// Its endpoint could not be written: plan it again, later each time.
+    pub(super) fn undelivered(&mut self, uid: &str) {
+        if let Some(wait) = self.pods.get_mut(uid) {
+            wait.stage = Stage::Paused(Instant::now() + wait.backoff.wait());
+        }
     }
 
     /// Plan it again when something changes, or after a while.
     pub(super) fn later(&mut self, uid: &str) {
-        self.at(uid, Stage::Due(Instant::now() + RETRY));
+        self.again(uid, Instant::now() + RETRY);
     }
 
     /// Its records are written.
@@ -151,8 +161,17 @@ impl Waiting {
     }
 }
 
+impl Stage {
+    fn due(&self) -> Option<Instant> {
+        match self {
+            Self::Due(time) | Self::Paused(time) => Some(*time),
+            Self::Delivering | Self::Delivered => None,
+        }
+    }
+}
+
 /// Says on the pod why it got no addresses. An Event that cannot be written is no reason to stop: the pod waits on.
-pub(super) async fn tell(leader: &Leader, pod: &PodFacts, reason: Reason, line: &str) {
+pub(super) async fn tell(recorder: &Recorder, pod: &PodFacts, reason: Reason, line: &str) {
     let event = Event {
         type_: EventType::Warning,
         reason: reason.code().to_owned(),
@@ -168,7 +187,7 @@ pub(super) async fn tell(leader: &Leader, pod: &PodFacts, reason: Reason, line: 
         uid: Some(pod.uid.to_string()),
         ..ObjectReference::default()
     };
-    if let Err(error) = leader.recorder.publish(&event, &reference).await {
+    if let Err(error) = recorder.publish(&event, &reference).await {
         let (namespace, pod) = (&pod.namespace, &pod.name);
         warn!(namespace, pod, "failed to write an Event: {}", describe(&error));
     }
@@ -229,10 +248,26 @@ mod tests {
         waiting.delivering("a");
         waiting.hurry();
         assert_eq!((due(&waiting), waiting.next_due(), waiting.len()), (Vec::new(), None, 1));
-        waiting.again("a");
+        waiting.again("a", Instant::now());
         assert_eq!(due(&waiting), ["a"]);
         assert!(waiting.delivered("a").is_some());
         assert_eq!((due(&waiting), waiting.len()), (Vec::new(), 0));
         assert_eq!(waiting.delivered("gone"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pod_whose_endpoint_cannot_be_written_is_tried_less_and_less_whatever_changes() {
+        let mut waiting = waiting(&["a"]);
+        let mut waits = Vec::new();
+        for _ in 0..10 {
+            waiting.undelivered("a");
+            waiting.hurry();
+            assert_eq!(due(&waiting), Vec::<String>::new());
+            let wait = waiting.next_due().unwrap() - Instant::now();
+            tokio::time::advance(wait).await;
+            assert_eq!(due(&waiting), ["a"]);
+            waits.push(wait);
+        }
+        assert!(waits[0] <= FIRST_BACKOFF && waits[9] >= RETRY / 2 && waits[9] <= RETRY, "{waits:?}");
     }
 }

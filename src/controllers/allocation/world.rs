@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Edits;
 use super::options::NodeReport;
+use super::pauses::Pauses;
 use crate::allocator::{Books, EndpointFacts, NodeState, PodFacts, reserved_addresses};
 use crate::api::{RailNode, SpiderEndpoint, SpiderReservedIP, keys};
 use crate::catalog::Catalog;
@@ -168,7 +169,9 @@ impl World {
             Seen::Endpoint(event) => {
                 let change = self.endpoints.note(event);
                 let seen = change.seen.iter().filter_map(|key| self.endpoints.get(key));
-                let uids = seen.chain(change.gone.iter().map(|(_, endpoint)| endpoint));
+                // Who lost its endpoint to a pod of the same name may need it.
+                let lost = change.replaced.iter().chain(change.gone.iter().map(|(_, endpoint)| endpoint));
+                let uids = seen.chain(lost);
                 uids.map(|endpoint| News::Endpoint(endpoint.uid.clone())).collect()
             }
             Seen::Namespace(event) => chance(self.namespaces.note(event).seen.is_empty()),
@@ -234,11 +237,10 @@ impl World {
         &self,
         pod: &PodFacts,
         catalog: &Catalog,
-        release: &str,
+        default: DefaultNetwork<'_>,
     ) -> Option<Result<Intent, Failure>> {
         let namespace = self.namespaces.get(&pod.namespace)?.clone();
         let node = self.nodes.get(&pod.node)?.view.clone();
-        let default = DefaultNetwork { namespace: release, network: None };
         let attachments = match Attachment::of_pod(&pod.annotations, &pod.namespace, catalog, default) {
             Ok(attachments) => attachments,
             Err(failure) => return Some(Err(failure)),
@@ -278,15 +280,16 @@ impl World {
 
     /// Adds pools whose numbers should be others to those that are written, unless these are many; a write without
     /// edits mends them.
-    pub(super) fn add_miscounted(&mut self, edits: &mut Edits) {
+    pub(super) fn add_miscounted(&mut self, edits: &mut Edits, pauses: &Pauses) {
         let room = COUNTS.saturating_sub(edits.len());
         if room == 0 || self.counts_due.is_none_or(|due| due > Instant::now()) {
             return;
         }
-        let miscounted = self.books.miscounted().filter(|pool| !edits.contains_key(*pool));
-        let miscounted: Vec<_> = miscounted.take(room).cloned().collect();
-        self.counts_due = (!miscounted.is_empty()).then(|| Instant::now() + COUNT_AGAIN);
-        edits.extend(miscounted.into_iter().map(|pool| (pool, Vec::new())));
+        let mut miscounted = self.books.miscounted().filter(|pool| !edits.contains_key(*pool)).peekable();
+        let some = miscounted.peek().is_some();
+        let now: Vec<_> = miscounted.filter(|pool| !pauses.holds(pool)).take(room).cloned().collect();
+        self.counts_due = some.then(|| Instant::now() + COUNT_AGAIN);
+        edits.extend(now.into_iter().map(|pool| (pool, Vec::new())));
     }
 
     /// When there are numbers to look for.
@@ -299,6 +302,18 @@ impl World {
         let written = self.books.write(edits).await;
         self.books.refresh(written.lost).await;
         written.pools
+    }
+
+    /// Whether the spec that a plan draws from is the one that a write of the pool's records is fenced by. The catalog
+    /// follows pools with a watch of its own, and is compiled a moment later.
+    pub(super) fn is_current(&self, pool: &str) -> bool {
+        let compiled = self.pools().and_then(|pools| pools.get(pool)?.ok());
+        compiled.is_none_or(|compiled| self.books.edition(pool) == Some(&compiled.edition))
+    }
+
+    /// Whether the pod of this UID is there and has not ended.
+    pub(super) fn lives(&self, uid: &str) -> bool {
+        self.pods.get(uid).is_some_and(|pod| !pod.finished)
     }
 
     /// What is known of a node.
