@@ -105,6 +105,7 @@ fn main() {
     trials.extend(trials![files;
         crds::the_chart_carries_the_generated_files_unchanged,
         monitoring::every_metric_is_documented,
+        monitoring::every_selector_is_one_that_the_metric_has,
         monitoring::every_reason_is_a_reason,
         monitoring::agents_are_not_counted_as_replicas,
         monitoring::every_alert_has_a_runbook_and_every_runbook_an_alert,

@@ -55,6 +55,51 @@ pub(crate) fn every_metric_is_documented() {
     }
 }
 
+/// A row of `docs/metrics.md`, which is generated from the registry.
+struct Documented {
+    labels: BTreeSet<String>,
+    meaning: String,
+}
+
+fn documented(metric: &str) -> Documented {
+    let page = document("metrics.md");
+    let row = page.lines().find(|line| line.starts_with(&format!("| `{metric}` |"))).expect(metric);
+    let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+    let labels = cells[3].split(',').map(|label| label.trim().trim_matches('`').to_owned());
+    Documented { labels: labels.collect(), meaning: cells[4].to_owned() }
+}
+
+/// What Prometheus adds to every series, and the one of a histogram's buckets.
+const ADDED: [&str; 5] = ["instance", "job", "namespace", "pod", "le"];
+
+/// A selector on a label, or with a value, that a metric does not have selects nothing, and an alert on it never fires.
+pub(crate) fn every_selector_is_one_that_the_metric_has() {
+    for expression in expressions() {
+        for (before, rest) in expression.match_indices('{').map(|(at, _)| expression.split_at(at)) {
+            let name =
+                metrics(before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap());
+            let metric = documented(name.first().expect("a selector belongs to a metric"));
+            let selectors = rest[1..].split('}').next().unwrap();
+            for selector in selectors.split(',') {
+                let (label, value) = selector.split_once('=').unwrap();
+                let value = value.trim_start_matches('~').trim_matches('"');
+                assert!(metric.labels.contains(label), "{label} in {expression}");
+                // Of a reason all codes are listed on the same page.
+                let known = label == "reason" || metric.meaning.contains(value);
+                assert!(known, "{value} of {label} in {expression}: {}", metric.meaning);
+            }
+        }
+        for (at, _) in expression.match_indices("by (") {
+            let labels = expression[at + 4..].split(')').next().unwrap();
+            for label in labels.split(',').map(str::trim).filter(|label| !ADDED.contains(label)) {
+                let named = metrics(&expression);
+                let has = |metric: &&str| documented(metric).labels.contains(label);
+                assert!(named.iter().any(has), "{label} in {expression}");
+            }
+        }
+    }
+}
+
 pub(crate) fn every_reason_is_a_reason() {
     let codes: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
     for expression in expressions() {

@@ -36,16 +36,19 @@ async fn waiting_pods(installation: &Installation, count: usize) -> Vec<Pod> {
 /// Does what the scheduler does.
 async fn bind(installation: &Installation, pods: &[Pod], nodes: usize) {
     for (number, pod) in pods.iter().enumerate() {
-        let name = pod.name_any();
-        let node = format!("node-{}", number % nodes);
-        let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node}});
-        let answer: kube::Result<serde_json::Value> = installation
-            .pods("default")
-            .create_subresource("binding", &name, &PostParams::default(), &binding)
-            .await;
-        answer.expect("the pod is bound");
+        bind_to(installation, pod, number % nodes).await;
     }
+}
+
+pub(crate) async fn bind_to(installation: &Installation, pod: &Pod, node: usize) {
+    let (name, node) = (pod.name_any(), format!("node-{node}"));
+    let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": node}});
+    let answer: kube::Result<serde_json::Value> = installation
+        .pods("default")
+        .create_subresource("binding", &name, &PostParams::default(), &binding)
+        .await;
+    answer.expect("the pod is bound");
 }
 
 fn stop_leader(installation: &mut Installation) {

@@ -28,6 +28,7 @@ mod control_plane;
 mod crds;
 mod documents;
 mod facts;
+mod families;
 #[path = "../shared/fences.rs"]
 mod fences;
 #[path = "../shared/files.rs"]
@@ -60,6 +61,7 @@ mod storm;
 mod subnets;
 #[path = "../shared/sysfs_tree.rs"]
 mod sysfs_tree;
+mod takeover;
 
 use std::future::Future;
 use std::sync::{PoisonError, RwLock};
@@ -147,10 +149,17 @@ fn trials() -> Vec<Trial> {
         audit::a_record_alone_holds_the_address_while_its_node_is_away,
         overlaps::of_pools_that_nobody_saw_at_once_close_the_younger_one,
         races::of_pools_shrunk_disabled_and_deleted_in_use,
+        races::of_ranges_that_change_while_pods_are_planned,
         races::of_names_that_come_back_at_once,
         races::of_a_node_that_does_not_answer,
         races::of_an_api_server_that_is_away_or_stalled,
         races::of_clocks_that_are_minutes_apart,
+        takeover::of_pods_that_go_before_their_addresses_are_written,
+        takeover::of_names_of_a_stateful_set_that_come_back_elsewhere,
+        takeover::of_two_leaders_for_a_moment,
+        takeover::of_records_that_somebody_wrote_over,
+        takeover::of_endpoints_that_no_pool_knows_of,
+        families::follow_the_node_s_ports_and_go_together,
         subnets::share_addresses_out_and_take_their_pools_along,
         subnets::are_not_needed_for_the_cluster_s_cidrs,
         reinvocation::mends_what_a_later_webhook_does,

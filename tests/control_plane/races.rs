@@ -7,6 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use railweave::api::SpiderEndpoint;
 use serde_json::{Value, json};
 
 use crate::allocation::{
@@ -46,8 +47,8 @@ pub(crate) async fn of_pools_shrunk_disabled_and_deleted_in_use() {
         (1..=8).map(|host| format!("10.2.0.{host}")).find(|address| !used.contains_key(address)).unwrap();
     assert!(patch_pool(&installation, "rail-2", &json!({ "excludeIPs": [free] })), "{free} is free");
 
+    // A pod that comes in the same moment counts as one that comes later.
     assert!(patch_pool(&installation, "rail-3", &json!({ "disable": true })));
-    tokio::time::sleep(Duration::from_secs(1)).await;
     pods.create(&PostParams::default(), &bound_pod("waits", 0)).await.unwrap();
     event_says(&installation, &["waits", "net3", "rail-3"]).await;
     assert_eq!(records(&installation).await, used, "what was given stays, and a pod gets all or nothing");
@@ -56,7 +57,6 @@ pub(crate) async fn of_pools_shrunk_disabled_and_deleted_in_use() {
     assert_served(&installation, 5).await;
 
     installation.cluster.kubectl_ok(&["delete", "spiderippool", "rail-4", "--wait=false"], "");
-    tokio::time::sleep(Duration::from_secs(1)).await;
     pods.create(&PostParams::default(), &bound_pod("late", 0)).await.unwrap();
     event_says(&installation, &["late", "net4", "rail-4"]).await;
     assert_eq!(records(&installation).await.len(), 5 * RAILS);
@@ -64,6 +64,31 @@ pub(crate) async fn of_pools_shrunk_disabled_and_deleted_in_use() {
     released(&installation).await;
     let pool = ["get", "spiderippool", "rail-4"];
     installation.wait_for("the pool to go", || async { !installation.cluster.kubectl(&pool, "").ok }).await;
+}
+
+/// A pod comes right after its pool was given another range: it gets an address of the new one, whichever of the leader's
+/// watches tells what first.
+pub(crate) async fn of_ranges_that_change_while_pods_are_planned() {
+    let installation = installed("moving-ranges", 4, 2).await;
+    let pods = installation.pods("default");
+    let endpoints = Api::<SpiderEndpoint>::namespaced(installation.cluster.client.clone(), "default");
+    for round in 1..=20 {
+        let (name, range) = (format!("train-{round}"), format!("10.2.{round}.1-10.2.{round}.4"));
+        assert!(patch_pool(&installation, "rail-2", &json!({ "ips": [range] })));
+        pods.create(&PostParams::default(), &bound_pod(&name, round % 2)).await.unwrap();
+        installation
+            .wait_for("the endpoint", || async { endpoints.get_opt(&name).await.unwrap().is_some() })
+            .await;
+        let told = endpoints.get(&name).await.unwrap().status.unwrap().current.ips;
+        assert_eq!(
+            told[1].ipv4,
+            Some(format!("10.2.{round}.1/16")),
+            "{range} was in force before the pod came"
+        );
+        // A range with addresses in use could not be taken away.
+        pods.delete(&name, &DeleteParams::default().grace_period(0)).await.unwrap();
+        released(&installation).await;
+    }
 }
 
 /// Pods of the same names are deleted by force and created again at once, with nothing to spare.
