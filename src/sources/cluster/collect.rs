@@ -71,9 +71,14 @@ impl Collector {
                 }
             }
             if self.stale && due.is_none() && self.progress.synced() {
-                due = Some(Instant::now() + GATHER);
+                due = Some(Instant::now() + self.gather());
             }
         }
+    }
+
+    /// The first catalog is waited for, and whole as soon as every kind was listed.
+    fn gather(&self) -> Duration {
+        if *self.changed.borrow() == 0 { Duration::ZERO } else { GATHER }
     }
 
     fn take(&mut self, delivery: Delivery) {

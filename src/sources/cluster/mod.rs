@@ -5,6 +5,7 @@
 //! forgets it. Read [`ClusterSource`] first, then [`Progress`], which says what is still missing.
 
 mod collect;
+mod object;
 mod progress;
 mod watches;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
-use kube::core::{DynamicResourceScope, PartialObjectMeta};
+use kube::api::{ApiResource, GroupVersionKind};
+use kube::core::DynamicResourceScope;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Resource};
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use super::object::Stored;
 use super::{ClusterSource, Delivery, Progress};
 use crate::api::{AttachmentDefinition, GROUP, Kind, VERSION, keys};
 use crate::catalog::ObjectKey;
@@ -102,11 +103,11 @@ impl Watched {
         };
         let backoff = Backoff::new(Duration::from_millis(200), longest);
         match self.part {
-            Part::Whole => watcher::watcher(self.api::<DynamicObject>(), self.config())
+            Part::Whole => watcher::watcher(self.api::<Stored<false>>(), self.config())
                 .backoff(backoff)
                 .map_ok(move |event| map(event, |object| Reduced::whole(kind, object)))
                 .boxed(),
-            Part::Metadata => watcher::watcher(self.api::<PartialObjectMeta<DynamicObject>>(), self.config())
+            Part::Metadata => watcher::watcher(self.api::<Stored<true>>(), self.config())
                 .backoff(backoff)
                 .map_ok(move |event| map(event, |object| Reduced::metadata(kind, object.metadata)))
                 .boxed(),
@@ -224,24 +225,20 @@ struct Reduced {
 }
 
 impl Reduced {
-    fn whole(kind: &'static str, object: DynamicObject) -> Self {
-        let mut reduced = Self::metadata(kind, object.metadata);
-        if let Value::Object(parts) = object.data {
-            for (part, value) in parts {
-                match (kind, part.as_str()) {
-                    // Records of a pool can be megabytes; admission does not read them.
-                    ("SpiderIPPool", "status") => {}
-                    (_, "spec" | "data") => reduced.value[part] = value,
-                    (_, "status") => reduced.value[part] = status(kind, value),
-                    _ => {}
-                }
+    fn whole(kind: &'static str, object: Stored<false>) -> Self {
+        let Stored { metadata, spec, data, status: state } = object;
+        let mut reduced = Self::metadata(kind, metadata);
+        // Records of a pool can be megabytes; admission does not read them.
+        let state = state.filter(|_| kind != "SpiderIPPool").map(|value| status(kind, value));
+        for (part, value) in [("spec", spec), ("data", data), ("status", state)] {
+            if let Some(value) = value {
+                reduced.value[part] = value;
             }
         }
         reduced
     }
 
     fn metadata(kind: &'static str, mut metadata: ObjectMeta) -> Self {
-        metadata.managed_fields = None;
         if kind == "Namespace" {
             // There are thousands of them, and only these keys are read.
             for map in [&mut metadata.annotations, &mut metadata.labels].into_iter().flatten() {
@@ -276,7 +273,7 @@ fn map<A, B>(event: Event<A>, reduce: impl FnOnce(A) -> B) -> Event<B> {
 mod tests {
     use super::*;
 
-    fn object(value: Value) -> DynamicObject {
+    fn object(value: Value) -> Stored<false> {
         serde_json::from_value(value).unwrap()
     }
 
