@@ -21,6 +21,7 @@ mod schema;
 pub mod settings;
 mod shared;
 mod subnet;
+mod text_map;
 
 pub use attachment::AttachmentDefinition;
 pub use blocks::{
@@ -39,3 +40,4 @@ pub use rail_node::{LinkType, NodeResource, PhysicalFunction, RailNode, RailNode
 pub use reserved_ip::{SpiderReservedIP, SpiderReservedIPSpec};
 pub use shared::{Condition, IntOrString, Route};
 pub use subnet::{SpiderSubnet, SpiderSubnetSpec, SpiderSubnetStatus};
+pub use text_map::TextMap;

@@ -86,7 +86,7 @@ impl Pool {
     pub fn serves_node(&self, node: &NodeView) -> bool {
         match (&self.affinity.nodes, &self.affinity.node) {
             (Some(names), _) => names.contains(&node.name),
-            (None, Some(selector)) => selector.matches(&node.labels),
+            (None, Some(selector)) => selector.matches(|key| node.labels.get(key).map(String::as_str)),
             (None, None) => true,
         }
     }
@@ -95,7 +95,7 @@ impl Pool {
 fn serves_namespace(pool: &Pool, intent: &Intent) -> bool {
     match (&pool.affinity.namespaces, &pool.affinity.namespace) {
         (Some(names), _) => names.contains(&intent.namespace.name),
-        (None, Some(selector)) => selector.matches(&intent.namespace.labels),
+        (None, Some(selector)) => selector.matches(|key| intent.namespace.labels.get(key)),
         (None, None) => true,
     }
 }
@@ -103,7 +103,9 @@ fn serves_namespace(pool: &Pool, intent: &Intent) -> bool {
 fn serves_pod(pool: &Pool, intent: &Intent) -> bool {
     match &pool.affinity.pod {
         None => true,
-        Some(PodAffinity::Labels(selector)) => selector.matches(&intent.labels),
+        Some(PodAffinity::Labels(selector)) => {
+            selector.matches(|key| intent.labels.get(key).map(String::as_str))
+        }
         Some(PodAffinity::Application(labels)) => labels.iter().all(|(key, value)| {
             let owner = intent.owner.as_ref();
             application(key, owner, &intent.namespace.name).is_some_and(|fact| fact == value)

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::selector::Labels;
-use crate::api::AllocationDetail;
 use crate::api::settings::Settings;
+use crate::api::{AllocationDetail, TextMap};
 use crate::catalog::ObjectKey;
 use crate::net::Address;
 
@@ -37,7 +37,7 @@ pub struct NamespaceView {
     /// `metadata.name`
     pub name: String,
     /// `metadata.labels`
-    pub labels: Labels,
+    pub labels: TextMap,
     /// `metadata.annotations`
     pub annotations: Labels,
 }

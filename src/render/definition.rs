@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{RenderError, list};
 use crate::api::{
-    AttachmentDefinition, CniType, GROUP, Kind, OvsConfig, SpiderMultusConfigSpec, VERSION, keys,
+    AttachmentDefinition, CniType, GROUP, Kind, OvsConfig, SpiderMultusConfigSpec, TextMap, VERSION, keys,
 };
 
 /// Annotations of tools that keep books on the object they stand on; on a copy they would make a tool believe that
@@ -28,9 +28,9 @@ pub struct Definition {
     /// The network's name, or what its annotation [`keys::NAD_NAME`] says.
     pub name: String,
     /// [`keys::MANAGED_BY`].
-    pub labels: BTreeMap<String, String>,
+    pub labels: TextMap,
     /// Those of the network without those of tools, and [`keys::RESOURCE_NAME`].
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: TextMap,
     /// The network; none while it has no uid.
     pub owner: Option<OwnerReference>,
     /// `spec.config`: JSON text. Empty means that Multus takes the file of this name on the node.
@@ -64,8 +64,8 @@ pub fn definition(metadata: &ObjectMeta, spec: &SpiderMultusConfigSpec) -> Resul
     Ok(Definition {
         namespace: metadata.namespace.clone().unwrap_or_default(),
         name: name.to_owned(),
-        labels: BTreeMap::from([(keys::MANAGED_BY.to_owned(), keys::MANAGED_BY_US.to_owned())]),
-        annotations: annotations(metadata, spec),
+        labels: BTreeMap::from([(keys::MANAGED_BY.to_owned(), keys::MANAGED_BY_US.to_owned())]).into(),
+        annotations: annotations(metadata, spec).into(),
         owner: owner(metadata),
         config,
     })

@@ -145,7 +145,7 @@ impl World {
                 let namespace = Api::<Namespace>::all(client.clone()).get_metadata(name).await?;
                 let view = NamespaceView {
                     name: name.to_owned(),
-                    labels: namespace.metadata.labels.unwrap_or_default(),
+                    labels: namespace.metadata.labels.unwrap_or_default().into(),
                     annotations: namespace.metadata.annotations.unwrap_or_default(),
                 };
                 Ok(place.insert(Arc::new(view)).clone())

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -134,10 +135,10 @@ impl Scene {
             }
             "Node" => self.take_node(decode(object)?),
             "Namespace" => {
-                let labels = |field: &str| {
+                let texts = |field: &str| -> BTreeMap<String, String> {
                     serde_json::from_value(object["metadata"][field].clone()).unwrap_or_default()
                 };
-                let (labels, annotations) = (labels("labels"), labels("annotations"));
+                let (labels, annotations) = (texts("labels").into(), texts("annotations"));
                 let view = NamespaceView { name: name.to_owned(), labels, annotations };
                 self.namespaces.insert(name.to_owned(), Arc::new(view));
             }

@@ -119,7 +119,7 @@ impl World {
                 |namespace| {
                     let view = NamespaceView {
                         name: namespace.name_any(),
-                        labels: namespace.metadata.labels.unwrap_or_default(),
+                        labels: namespace.metadata.labels.unwrap_or_default().into(),
                         annotations: namespace.metadata.annotations.unwrap_or_default(),
                     };
                     (view.name.clone(), Arc::new(view))

@@ -1,6 +1,7 @@
 //! What is kept of each object that a watch tells.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, OwnerReference};
 use kube::ResourceExt;
@@ -8,7 +9,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::api::settings::Settings;
-use crate::api::{Condition, GROUP, Kind, SpiderMultusConfigSpec, keys};
+use crate::api::{Condition, GROUP, Kind, SpiderMultusConfigSpec, TextMap, keys};
 use crate::catalog::ObjectKey;
 use crate::controllers::FIELD_MANAGER;
 use crate::render::{self, name_of_definition};
@@ -50,9 +51,10 @@ pub(super) struct Definition {
     /// The network among the owners.
     pub(super) network: Option<ObjectKey>,
     owners: Vec<OwnerReference>,
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-    config: String,
+    labels: TextMap,
+    annotations: TextMap,
+    /// Of `spec.config`, which is only compared, and would be the larger part of what is kept.
+    config: Fingerprint,
     /// Keys of annotations that we applied, some of which may be gone from the network since.
     applied: BTreeSet<String>,
 }
@@ -116,9 +118,9 @@ impl Definition {
                 .find(|owner| owner.kind == Kind::MultusConfig.name() && group(owner) == GROUP)
                 .map(|owner| ObjectKey { namespace, name: owner.name.clone() }),
             owners,
-            labels: metadata.labels.unwrap_or_default(),
-            annotations: metadata.annotations.unwrap_or_default(),
-            config: data["spec"]["config"].as_str().unwrap_or_default().to_owned(),
+            labels: metadata.labels.unwrap_or_default().into(),
+            annotations: metadata.annotations.unwrap_or_default().into(),
+            config: Fingerprint::of(data["spec"]["config"].as_str().unwrap_or_default()),
             applied: metadata.managed_fields.iter().flatten().flat_map(applied_annotations).collect(),
         }
     }
@@ -133,7 +135,7 @@ impl Definition {
 
     /// Whether we keep it. Only such definitions are ever deleted.
     pub(super) fn is_managed(&self) -> bool {
-        self.labels.get(keys::MANAGED_BY).is_some_and(|by| by == keys::MANAGED_BY_US)
+        self.labels.get(keys::MANAGED_BY) == Some(keys::MANAGED_BY_US)
     }
 
     /// Who has it instead of us, for messages.
@@ -148,14 +150,25 @@ impl Definition {
     /// Whether everything that is ours is as it should be. What others added does not count.
     pub(super) fn is_current(&self, wanted: &render::Definition) -> bool {
         let render::Definition { namespace: _, name: _, labels, annotations, owner, config } = wanted;
-        let holds = |held: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
-            wanted.iter().all(|(key, value)| held.get(key) == Some(value))
-        };
+        let holds =
+            |held: &TextMap, wanted: &TextMap| wanted.iter().all(|(key, value)| held.get(key) == Some(value));
         holds(&self.labels, labels)
             && holds(&self.annotations, annotations)
-            && self.applied.iter().all(|key| annotations.contains_key(key))
+            && self.applied.iter().all(|key| annotations.get(key).is_some())
             && owner.iter().all(|owner| self.owners.contains(owner))
-            && self.config == *config
+            && self.config == Fingerprint::of(config)
+    }
+}
+
+/// Text that was seen: two that differ have different ones but for a chance of one in 2^64.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Fingerprint(u64);
+
+impl Fingerprint {
+    fn of(text: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        Self(hasher.finish())
     }
 }
 

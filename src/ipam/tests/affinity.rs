@@ -17,7 +17,7 @@ fn verdict_with(conditions: Value, change: impl FnOnce(&mut PoolFacts)) -> Strin
     intent.labels = labels(&[("app", "web")]);
     intent.namespace = Arc::new(NamespaceView {
         name: "team".into(),
-        labels: labels(&[("env", "dev")]),
+        labels: labels(&[("env", "dev")]).into(),
         ..Default::default()
     });
     intent.node = Arc::new(NodeView { name: "n1".into(), labels: labels(&[("zone", "a")]) });

@@ -53,7 +53,7 @@ fn pools_that_are_meant_more_closely_come_first() {
         intent.labels = labels(&[("a", "b")]);
         intent.namespace = Arc::new(NamespaceView {
             name: "team".into(),
-            labels: labels(&[("a", "b")]),
+            labels: labels(&[("a", "b")]).into(),
             ..Default::default()
         });
         intent.node = Arc::new(NodeView { name: "n1".into(), labels: labels(&[("a", "b")]) });
