@@ -35,6 +35,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+// As the image does: `--features mimalloc`.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROLE: &str = "RAILWEAVE_LOAD_ROLE";
 const CONSTANT: &str = "constant";
 const ADMISSION: &str = "admission";
@@ -108,8 +113,10 @@ async fn measure() -> Result<()> {
         body.len(),
         duration.as_secs()
     );
-    println!("| connections | server | requests/s | p50 us | p99 us | server CPU us/request | throughput |");
-    println!("|---|---|---|---|---|---|---|");
+    println!(
+        "| connections | server | requests/s | p50 us | p99 us | server CPU us/request | client's | throughput |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
     let head = format!(
         "POST /mutate--v1-pod HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
          user-agent: kube-apiserver-admission\r\naccept-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
@@ -130,13 +137,17 @@ struct Row {
     per_second: f64,
     p50: u128,
     p99: u128,
-    cpu: f64,
+    /// CPU time of the server for each request, in microseconds; and of the client, which shares the cores.
+    server: f64,
+    client: f64,
 }
 
 impl Row {
     fn print(&self, role: &str, connections: usize, share: &str) {
-        let Self { per_second, p50, p99, cpu } = self;
-        println!("| {connections} | {role} | {per_second:.0} | {p50} | {p99} | {cpu:.1} | {share} |");
+        let Self { per_second, p50, p99, server, client } = self;
+        println!(
+            "| {connections} | {role} | {per_second:.0} | {p50} | {p99} | {server:.1} | {client:.1} | {share} |"
+        );
     }
 }
 
@@ -148,20 +159,23 @@ async fn row(role: &str, connections: usize, duration: Duration, request: &Arc<[
         streams.push(server.connect().await?);
     }
     drive(&mut streams, Duration::from_millis(300), request).await?;
-    let cpu = server.cpu()?;
+    let cpu = || anyhow::Ok((cpu_of(server.child.id())?, cpu_of(std::process::id())?));
+    let (server_before, client_before) = cpu()?;
     let begun = Instant::now();
     let mut latencies = drive(&mut streams, duration, request).await?;
     let took = begun.elapsed();
-    let cpu = server.cpu()?.saturating_sub(cpu);
+    let (server_after, client_after) = cpu()?;
     latencies.sort_unstable();
     let at = |percent: usize| latencies.get(latencies.len() * percent / 100).map_or(0, Duration::as_micros);
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     let count = latencies.len() as f64;
+    let each = |before: Duration, after: Duration| after.saturating_sub(before).as_secs_f64() * 1e6 / count;
     Ok(Row {
         per_second: count / took.as_secs_f64(),
         p50: at(50),
         p99: at(99),
-        cpu: cpu.as_secs_f64() * 1e6 / count,
+        server: each(server_before, server_after),
+        client: each(client_before, client_after),
     })
 }
 
@@ -251,16 +265,16 @@ impl Running {
         stream.set_nodelay(true)?;
         Ok(self.connector.connect("localhost".try_into()?, stream).await?)
     }
+}
 
-    /// CPU time of the child, user and system: fields 14 and 15 of `/proc/PID/stat` (proc(5)), in hundredths
-    /// of a second on every Linux.
-    fn cpu(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, fields) = stat.rsplit_once(") ").context("an unexpected /proc/PID/stat")?;
-        let fields: Vec<&str> = fields.split(' ').collect();
-        let ticks = |index: usize| -> Result<u64> { Ok(fields.get(index).context("too short")?.parse()?) };
-        Ok(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
-    }
+/// CPU time of a process, user and system: fields 14 and 15 of `/proc/PID/stat` (proc(5)), in hundredths of a second
+/// on every Linux.
+fn cpu_of(process: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let (_, fields) = stat.rsplit_once(") ").context("an unexpected /proc/PID/stat")?;
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let ticks = |index: usize| -> Result<u64> { Ok(fields.get(index).context("too short")?.parse()?) };
+    Ok(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
 }
 
 impl Drop for Running {
