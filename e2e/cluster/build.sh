@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # build.sh [COMPONENT...]: builds static binaries of a Kubernetes control plane (and of helm) from Go modules.
-#   default: etcd kube-apiserver kube-controller-manager kube-scheduler kubectl helm
+#   default: etcd kube-apiserver kube-controller-manager kube-scheduler kubectl helm; besides: kubelet
 #   build.sh --fresh: builds nothing; succeeds when all of those are there and nothing they are made of has changed
 # A binary is built again only when its module files, the Go version or the flags have changed.
 set -euo pipefail
@@ -33,12 +33,12 @@ recipe() { # COMPONENT: sets module, package, flags, target
   module=kubernetes-$minor target=$bin/$1 flags=
   case $1 in
   etcd) package=go.etcd.io/etcd/server/v3 ;;
-  kube-apiserver | kube-controller-manager | kube-scheduler | kubectl)
+  kube-apiserver | kube-controller-manager | kube-scheduler | kubectl | kubelet)
     package=k8s.io/kubernetes/cmd/$1 flags=$(kubernetes_version_flags) ;;
   helm)
     module=tools package=helm.sh/helm/v3/cmd/helm target=$tools/helm
     flags=" -X helm.sh/helm/v3/internal/version.version=$(version_of tools helm.sh/helm/v3)" ;;
-  *) die "$1 is not a component; there are: ${all[*]}" ;;
+  *) die "$1 is not a component; there are: ${all[*]} kubelet" ;;
   esac
 }
 

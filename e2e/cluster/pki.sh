@@ -17,7 +17,8 @@ certificate() { # FILE SUBJECT EXTENSIONS: signed by the cluster's authority
 
 make_pki() {
   command -v openssl >/dev/null || die "openssl is not installed"
-  local names=DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc
+  # 10.0.2.2 is what guests of QEMU see of this machine's loopback address.
+  local names=IP:10.0.2.2,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc
   authority ca e2e-ca
   certificate apiserver /CN=kube-apiserver "extendedKeyUsage=serverAuth\nsubjectAltName=IP:127.0.0.1,IP:10.96.0.1,$names"
   certificate admin /O=system:masters/CN=admin extendedKeyUsage=clientAuth
@@ -27,20 +28,24 @@ make_pki() {
   openssl ec -in "$cluster/pki/accounts.key" -pubout -out "$cluster/pki/accounts.pub" 2>/dev/null
 }
 
-kubeconfigs() { # SERVER
-  local user
-  for user in admin controller-manager scheduler; do
-    (umask 077 && cat >"$cluster/$user.kubeconfig") <<YAML
+kubeconfig() { # USER SERVER FILE
+  (umask 077 && cat >"$3") <<YAML
 apiVersion: v1
 kind: Config
 current-context: e2e
-contexts: [{name: e2e, context: {cluster: e2e, user: $user}}]
-clusters: [{name: e2e, cluster: {server: "$1", certificate-authority-data: $(base64 -w0 <"$cluster/pki/ca.crt")}}]
+contexts: [{name: e2e, context: {cluster: e2e, user: $1}}]
+clusters: [{name: e2e, cluster: {server: "$2", certificate-authority-data: $(base64 -w0 <"$cluster/pki/ca.crt")}}]
 users:
-- name: $user
+- name: $1
   user:
-    client-certificate-data: $(base64 -w0 <"$cluster/pki/$user.crt")
-    client-key-data: $(base64 -w0 <"$cluster/pki/$user.key")
+    client-certificate-data: $(base64 -w0 <"$cluster/pki/$1.crt")
+    client-key-data: $(base64 -w0 <"$cluster/pki/$1.key")
 YAML
+}
+
+kubeconfigs() { # SERVER
+  local user
+  for user in admin controller-manager scheduler; do
+    kubeconfig $user "$1" "$cluster/$user.kubeconfig"
   done
 }

@@ -5,6 +5,7 @@
 #   COMPONENTS                    "controller-manager scheduler" (default), either, or ""
 #   KUBERNETES_MINOR              1.36 (default), or another module folder's version
 #   OWNER_PID                     the cluster ends when this process does
+#   NODE_HOSTS                    a file in the manner of /etc/hosts by which the API server finds kubelets (needs root)
 #   APISERVER_ARGS, KCM_ARGS, SCHEDULER_ARGS   further arguments
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -37,10 +38,19 @@ define etcd "$bin/etcd" --name=e2e --data-dir="$cluster/etcd" --unsafe-no-fsync 
   --listen-peer-urls="http://127.0.0.1:$peer_port" --initial-advertise-peer-urls="http://127.0.0.1:$peer_port" \
   --initial-cluster="e2e=http://127.0.0.1:$peer_port"
 
+# In a mount namespace of its own, so that this machine's file stays as it is.
+with_hosts=() to_kubelets=()
+if [ -n "${NODE_HOSTS:-}" ]; then
+  # shellcheck disable=SC2016 # expanded by that shell
+  with_hosts=(unshare --mount bash -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$NODE_HOSTS")
+  to_kubelets=(--kubelet-preferred-address-types=Hostname
+    --kubelet-client-certificate="$pki/admin.crt" --kubelet-client-key="$pki/admin.key")
+fi
+
 # --advertise-address becomes the endpoint of the `kubernetes` Service, which may not be a loopback address;
 # nobody dials it here (192.0.2.0/24 is for documentation, RFC 5737).
 # shellcheck disable=SC2086
-define kube-apiserver "$bin/kube-apiserver" --etcd-servers="http://127.0.0.1:$etcd_port" \
+define kube-apiserver "${with_hosts[@]}" "$bin/kube-apiserver" "${to_kubelets[@]}" --etcd-servers="http://127.0.0.1:$etcd_port" \
   --bind-address=127.0.0.1 --secure-port="$api_port" --advertise-address=192.0.2.1 \
   --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=Node,RBAC --allow-privileged=true \
   --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" --client-ca-file="$pki/ca.crt" \

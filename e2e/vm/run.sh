@@ -1,22 +1,31 @@
 #!/usr/bin/env bash
 # run.sh [OPTION...] COMMAND...: boots a guest, runs COMMAND there in a shell, and ends with its output and exit status.
 #   -p N         SR-IOV ports (emulated Intel 82576, 7 virtual functions each), 0 to 8; default 2
-#   -l CABLING   one: all ports on one segment (default); rails: each port on a segment of its own
+#   -l CABLING   one: all ports on one segment (default); rails: each port on a segment of its own; OWN:OTHER: each port on
+#                a cable to the same port of another guest, by sockets whose paths begin so
+#   -i NUMBER    tells guests apart that are cabled to each other: the fifth byte of the ports' MACs
 #   -s FOLDER    seen there as /share, read-only; COMMAND starts in it
+#   -f FOLDER    seen there as /host; default is one of its own, with nothing from outside
+#   -n ADDRESS:PORT   gives it a NIC with this address of 10.0.2.0/24, by which it reaches this machine's loopback as 10.0.2.2,
+#                and forwards 127.0.0.1:PORT to the same port there
 #   -o FOLDER    takes what the guest leaves in /host/out, its kernel's log and its console
 #   -t SECONDS   hard limit for everything; default 300
 #   -c CPUS      default 2
+#   OWNER_PID    the guest ends when this process does
 # Exit status 124: the time was over; 125: the guest ended without a report. Only this QEMU is ever ended, by its pid.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-ports=2 cabling=one share='' out='' limit=300 cpus=2
+ports=2 cabling=one number=0 share='' host='' uplink='' out='' limit=300 cpus=2
 # From 2.75 GB on the firmware puts the registers of virtual functions above 4 GB, where QEMU's do not answer.
 memory=2048
-while getopts p:l:s:o:t:c: option; do
+while getopts p:l:i:s:f:n:o:t:c: option; do
   case $option in
   p) ports=$OPTARG ;;
   l) cabling=$OPTARG ;;
+  i) number=$OPTARG ;;
   s) share=$OPTARG ;;
+  f) host=$OPTARG ;;
+  n) uplink=$OPTARG ;;
   o) out=$OPTARG ;;
   t) limit=$OPTARG ;;
   c) cpus=$OPTARG ;;
@@ -28,9 +37,11 @@ shift $((OPTIND - 1))
 [ -f "$guest/root.img" ] || die "the guest is not built: e2e/vm/build.sh"
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/railweave-guest.XXXXXX")
-mkdir "$folder/host" "$folder/host/out" "$folder/none"
-printf '%s\n' "$*" >"$folder/host/command"
-touch "$folder/host/output" "$folder/console"
+mkdir "$folder/none"
+host=${host:-$folder/host}
+mkdir -p "$host/out"
+printf '%s\n' "$*" >"$host/command"
+touch "$host/output" "$folder/console"
 
 # Emulation, unless the processor's own virtualisation is at hand. What only hardens costs a fifth of the time.
 machine=(-accel "tcg,thread=multi" -cpu "max,la57=off,pku=off,smap=off,smep=off,umip=off")
@@ -43,15 +54,22 @@ machine+=(-M q35 -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display 
   -initrd "$guest/initramfs.gz"
   -append "console=ttyS0 quiet panic=-1 nokaslr mitigations=off $quick"
   -drive "file=$guest/root.img,format=raw,if=none,id=root,snapshot=on" -device "virtio-blk-pci,drive=root"
-  -virtfs "local,path=$folder/host,mount_tag=host,security_model=none"
+  -virtfs "local,path=$host,mount_tag=host,security_model=none"
   -virtfs "local,path=${share:-$folder/none},mount_tag=share,security_model=none,readonly=on")
 for ((port = 0; port < ports; port++)); do
-  segment=0
-  [ "$cabling" = one ] || segment=$port
+  case $cabling in
+  one) cable="hubport,hubid=0" ;;
+  rails) cable="hubport,hubid=$port" ;;
+  *) cable="dgram,local.type=unix,local.path=${cabling%%:*}$port,remote.type=unix,remote.path=${cabling#*:}$port" ;;
+  esac
+  mac=52:54:00:00:$(printf '%02x:%02x' "$number" $((port + 1)))
   machine+=(-device "pcie-root-port,id=slot$port,chassis=$((port + 1)),slot=$((port + 1))"
-    -netdev "hubport,id=rail$port,hubid=$segment"
-    -device "igb,bus=slot$port,netdev=rail$port,mac=52:54:00:00:00:$(printf %02x $((port + 1)))")
+    -netdev "$cable,id=rail$port" -device "igb,bus=slot$port,netdev=rail$port,mac=$mac")
 done
+if [ -n "$uplink" ]; then
+  machine+=(-netdev "user,id=uplink,net=10.0.2.0/24,hostfwd=tcp:127.0.0.1:${uplink#*:}-${uplink%:*}:${uplink#*:}"
+    -device "virtio-net-pci,netdev=uplink,romfile=")
+fi
 
 qemu='' reader=''
 # shellcheck disable=SC2317 # called by the trap
@@ -65,13 +83,14 @@ begun=$SECONDS
 qemu-system-x86_64 "${machine[@]}" </dev/null >"$folder/qemu.log" 2>&1 &
 qemu=$!
 # The output as it comes; ends by itself, with all of it read, when the guest has ended.
-tail -n +1 -s 0.2 -f --pid="$qemu" "$folder/host/output" &
+tail -n +1 -s 0.2 -f --pid="$qemu" "$host/output" &
 reader=$!
-while [ ! -s "$folder/host/status" ] && kill -0 "$qemu" 2>/dev/null && [ $((SECONDS - begun)) -lt "$limit" ]; do
+while [ ! -s "$host/status" ] && kill -0 "$qemu" 2>/dev/null && [ $((SECONDS - begun)) -lt "$limit" ] &&
+  kill -0 "${OWNER_PID:-$$}" 2>/dev/null; do
   sleep 0.1
 done
-if [ -s "$folder/host/status" ]; then
-  status=$(cat "$folder/host/status")
+if [ -s "$host/status" ]; then
+  status=$(cat "$host/status")
 elif kill -0 "$qemu" 2>/dev/null; then
   status=124
 else
@@ -91,9 +110,9 @@ if [ "$status" = 124 ] || [ "$status" = 125 ]; then
 fi
 if [ -n "$out" ]; then
   mkdir -p "$out"
-  cp -r "$folder/host/out/." "$out/"
+  cp -r "$host/out/." "$out/"
   cp "$folder/console" "$out/"
-  [ ! -f "$folder/host/dmesg" ] || cp "$folder/host/dmesg" "$out/"
+  [ ! -f "$host/dmesg" ] || cp "$host/dmesg" "$out/"
 fi
 say "guest: $((SECONDS - begun)) s, exit status $status"
 exit "$status"

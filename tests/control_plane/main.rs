@@ -23,6 +23,8 @@ mod certificates;
 mod chart;
 #[path = "../shared/chart_flags.rs"]
 mod chart_flags;
+#[path = "../shared/cluster.rs"]
+#[expect(dead_code, reason = "nodes with a kubelet are of tests/nodes")]
 mod cluster;
 mod control_plane;
 mod crds;
@@ -35,6 +37,7 @@ mod fences;
 mod files;
 mod foreign_trust;
 mod injection;
+#[path = "../shared/installation.rs"]
 mod installation;
 mod load;
 mod measure;
@@ -43,6 +46,7 @@ mod measure_resync;
 mod namespaces;
 mod networks;
 mod node_agent;
+#[path = "../shared/objects.rs"]
 mod objects;
 mod overlaps;
 mod plugin;
@@ -50,12 +54,14 @@ mod races;
 mod registration;
 mod reinvocation;
 mod reload;
+#[path = "../shared/replica.rs"]
 mod replica;
 #[path = "../shared/resources.rs"]
 mod resources;
 #[path = "../shared/schema_cases.rs"]
 mod schema_cases;
 mod schema_rules;
+#[path = "../shared/service.rs"]
 mod service;
 mod storm;
 mod subnets;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # start.sh VFS [PORT]: makes the guest a node with SR-IOV rails, or one port of it again. Port N is called railN, its virtual
-# function M railNvM with MAC 02:00:00:00:0N:0M and an RDMA device mlx5_K below it, as on real hardware; K counts
+# function M railNvM with MAC 02:00:00:NN:0N:0M (NN is NODE_NUMBER, two digits, default 00) and an RDMA device mlx5_K below it, as on real hardware; K counts
 # over all ports.
 set -euo pipefail
 vfs=$1
@@ -12,7 +12,7 @@ enable() { # PORT
   echo "$vfs" >"$device/sriov_numvfs"
   echo 1 >"$device/sriov_drivers_autoprobe"
   for ((vf = 0; vf < vfs; vf++)); do
-    ip link set "$port" vf $vf mac "02:00:00:00:0$number:0$vf"
+    ip link set "$port" vf $vf mac "02:00:00:${NODE_NUMBER:-00}:0$number:0$vf"
     address=$(readlink "$device/virtfn$vf")
     echo "${address##*/}" >/sys/bus/pci/drivers/igbvf/bind
     name=$(ls "$device/virtfn$vf/net")

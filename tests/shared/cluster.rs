@@ -32,12 +32,15 @@ pub(crate) enum Components {
     Api,
     /// kube-controller-manager and kube-scheduler, with nodes that need no heartbeat.
     All,
+    /// The same with real kubelets on nodes of these names, which the API server reaches on this machine's loopback.
+    Nodes(&'static [&'static str]),
 }
 
 /// A running control plane. Dropping it ends it; the logs stay when the test fails.
 pub(crate) struct Cluster {
     directory: PathBuf,
     kubeconfig: PathBuf,
+    keeps_logs: bool,
     pub(crate) client: Client,
 }
 
@@ -55,17 +58,14 @@ impl Cluster {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("control-plane")
             .join(format!("{test}-{}", std::process::id()));
-        let components = match components {
-            Components::Api => "",
-            Components::All => "controller-manager scheduler",
+        let mut up = Command::new(format!("{SCRIPTS}/up.sh"));
+        up.env("CLUSTER_DIR", &directory).env("OWNER_PID", std::process::id().to_string());
+        match components {
+            Components::Api => up.env("COMPONENTS", ""),
+            Components::All => up.env("KCM_ARGS", "--controllers=*,-node-lifecycle-controller"),
+            Components::Nodes(names) => up.env("NODE_HOSTS", hosts(&directory, names)),
         };
-        let output = Command::new(format!("{SCRIPTS}/up.sh"))
-            .env("CLUSTER_DIR", &directory)
-            .env("OWNER_PID", std::process::id().to_string())
-            .env("COMPONENTS", components)
-            .env("KCM_ARGS", "--controllers=*,-node-lifecycle-controller")
-            .output()
-            .expect("up.sh runs");
+        let output = up.output().expect("up.sh runs");
         let printed = Printed::from(output);
         assert!(printed.ok, "the control plane does not start: {}", printed.err);
         let kubeconfig = directory.join("admin.kubeconfig");
@@ -75,12 +75,22 @@ impl Cluster {
             .expect("the kubeconfig is complete");
         let client = Client::try_from(config).expect("a client needs nothing more");
         eprintln!("{test}: control plane up after {:.1} s", begun.elapsed().as_secs_f32());
-        Self { directory, kubeconfig, client }
+        Self { directory, kubeconfig, keeps_logs: false, client }
+    }
+
+    /// `CLUSTER_DIR` of the scripts.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Where this test's logs go.
     pub(crate) fn logs(&self) -> PathBuf {
         self.directory.join("logs")
+    }
+
+    /// Has the logs outlive it although nothing fails while it is dropped.
+    pub(crate) fn keep_logs(&mut self) {
+        self.keeps_logs = true;
     }
 
     /// The process of a component.
@@ -174,7 +184,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         let ended = Command::new(format!("{SCRIPTS}/down.sh")).env("CLUSTER_DIR", &self.directory).status();
-        if std::thread::panicking() {
+        if self.keeps_logs || std::thread::panicking() {
             eprintln!("logs: {}", self.logs().display());
         } else if ended.is_ok_and(|status| status.success()) {
             // What cannot be removed lies in the ignored target folder.
@@ -191,6 +201,16 @@ impl From<std::process::Output> for Printed {
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// This machine's hosts and the nodes, in a file.
+fn hosts(directory: &Path, nodes: &[&str]) -> PathBuf {
+    let mut hosts = std::fs::read_to_string("/etc/hosts").expect("every machine has it");
+    hosts.extend(nodes.iter().map(|node| format!("127.0.0.1 {node}\n")));
+    std::fs::create_dir_all(directory).expect("our folder");
+    let file = directory.join("hosts");
+    std::fs::write(&file, hosts).expect("our folder");
+    file
 }
 
 /// Where `e2e/cluster/build.sh` put a program.
