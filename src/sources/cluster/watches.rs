@@ -282,17 +282,18 @@ mod tests {
         let pool = object(json!({
             "apiVersion": "spiderpool.spidernet.io/v2beta1",
             "kind": "SpiderIPPool",
-            "metadata": { "name": "a", "uid": "u", "managedFields": [{ "manager": "kubectl" }] },
+            "metadata": { "name": "a", "uid": "u", "generation": 7, "managedFields": [{ "manager": "kubectl" }] },
             "spec": { "subnet": "10.0.0.0/24" },
             "status": { "allocatedIPs": "{}" },
         }));
         let reduced = Reduced::whole("SpiderIPPool", pool);
         assert_eq!(reduced.key, ObjectKey { namespace: String::new(), name: "a".into() });
+        // Nothing is allocated from a pool whose generation the catalog does not have.
         assert_eq!(
             *reduced.value,
             json!({
                 "kind": "SpiderIPPool",
-                "metadata": { "name": "a", "uid": "u" },
+                "metadata": { "name": "a", "uid": "u", "generation": 7 },
                 "spec": { "subnet": "10.0.0.0/24" },
             })
         );
