@@ -18,7 +18,7 @@ run: ## serve the guide's example networks without a cluster until Ctrl-C, and p
 	@target/debug/railweave serve --catalog manifests/examples/injection-8-rails
 
 .PHONY: test
-test: ## everything: lint, then unit, property, server and control-plane tests; a count of what was skipped, and why
+test: ## everything: lint, unit, property, server and control-plane tests, the guest; a count of what was skipped, and why
 	@e2e/test.sh all
 
 .PHONY: lint

@@ -8,4 +8,4 @@ cd "$vm_source/../.."
 "$vm_source/build.sh"
 share=target/e2e-vm
 "$vm_source/pack.sh" "$share"
-"$vm_source/run.sh" -p 8 -l rails -s "$share" -o "$share/guest" -t 900 ./bench.sh "${VFS:-7}"
+"$vm_source/run.sh" -p 8 -l rails -s "$share" -o "$share/guest" -t 1800 ./bench.sh "${VFS:-7}"
