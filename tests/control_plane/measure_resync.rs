@@ -25,13 +25,9 @@ pub(crate) async fn of_a_leader_of_5000_nodes() {
     let mut installation = Installation::start("resync", Options { replicas: 0, ..Options::default() }).await;
     installation.cluster.apply(&rails_of_size(NODES));
     let begun = Instant::now();
-    let mut uids = vec![String::new(); NODES];
-    let mut created = futures::stream::iter((0..NODES).map(|number| served_pod(&installation, number)));
-    let mut created = created.by_ref().buffer_unordered(64);
-    while let Some((number, uid)) = created.next().await {
-        uids[number] = uid;
-    }
-    drop(created);
+    let created = futures::stream::iter((0..NODES).map(|number| served_pod(&installation, number)));
+    let mut uids: Vec<(usize, String)> = created.buffer_unordered(64).collect().await;
+    uids.sort_unstable();
     for rail in 1..=RAILS {
         record(&installation, rail, &uids).await;
     }
@@ -122,13 +118,13 @@ fn endpoint(number: usize, uid: &str) -> Value {
 }
 
 /// Writes the records of all pods on a rail.
-async fn record(installation: &Installation, rail: usize, uids: &[String]) {
+async fn record(installation: &Installation, rail: usize, uids: &[(usize, String)]) {
     let mut ledger = Ledger::default();
-    for (number, uid) in uids.iter().enumerate() {
+    for (number, uid) in uids {
         let pod = format!("default/train-{number}");
         let record = Record::new(pod.into(), uid.as_str().into(), format!("net{rail}").into());
         let record = record.on(&format!("node-{number}"));
-        ledger.set(address(rail, number).parse().expect("an address"), record);
+        ledger.set(address(rail, *number).parse().expect("an address"), record);
     }
     let text = ledger.write().expect("records can be written");
     let status = json!({"status": {"allocatedIPs": text, "allocatedIPCount": ledger.len()}});

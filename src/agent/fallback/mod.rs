@@ -3,8 +3,8 @@
 //!
 //! One task owns the records. It reads the world when somebody needs it and believes it for half a minute: every write
 //! is fenced by the pool's `resourceVersion`, so a pool that has changed since is read again, spec and all, right
-//! before the next plan, and what a write did not touch was only a choice among pools. Nobody is refused on what is not fresh. Who creates the
-//! endpoint decides a race with the leader; what this agent took beside that goes back.
+//! before the next plan, and what a write did not touch was only a choice among pools. Nobody is refused on what is
+//! not fresh. Who creates the endpoint decides a race with the leader; what this agent took beside that goes back.
 
 mod request;
 mod world;
