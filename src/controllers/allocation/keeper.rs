@@ -47,10 +47,7 @@ impl Keeper {
             }
             Self::VirtualMachine { namespace, name } => {
                 for kind in ["VirtualMachineInstance", "VirtualMachine"] {
-                    let kind = GroupVersionKind::gvk("kubevirt.io", "v1", kind);
-                    let machines: Api<DynamicObject> =
-                        Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind));
-                    let machine = machines.get_opt(name).await?;
+                    let machine = machine(client, namespace, kind, name).await?;
                     if machine.is_some_and(|machine| machine.metadata.deletion_timestamp.is_none()) {
                         return Ok(true);
                     }
@@ -58,6 +55,21 @@ impl Keeper {
                 Ok(false)
             }
         }
+    }
+}
+
+/// An object of KubeVirt; none as well where the kind is not installed, which is told without a `Status`.
+pub(super) async fn machine(
+    client: &Client,
+    namespace: &str,
+    kind: &str,
+    name: &str,
+) -> Result<Option<DynamicObject>, kube::Error> {
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("kubevirt.io", "v1", kind));
+    match Api::namespaced_with(client.clone(), namespace, &kind).get(name).await {
+        Ok(machine) => Ok(Some(machine)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -143,6 +155,14 @@ mod tests {
             (vec![(INSTANCE, 404, no()), (MACHINE, 200, here)], true),
             (vec![(INSTANCE, 200, going.clone()), (MACHINE, 200, going)], false),
             (vec![(INSTANCE, 404, no()), (MACHINE, 404, no())], false),
+            // KubeVirt is not installed.
+            (
+                vec![
+                    (INSTANCE, 404, json!("404 page not found")),
+                    (MACHINE, 404, json!("404 page not found")),
+                ],
+                false,
+            ),
         ] {
             let keeper = Keeper::VirtualMachine { namespace: "team".into(), name: "vm".into() };
             let (client, _server) = scripted(answers);

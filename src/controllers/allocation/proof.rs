@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Api, Client};
 use tracing::warn;
 
-use super::keeper::Keeper;
+use super::keeper::{Keeper, machine};
 use super::world::World;
 use crate::allocator::EndpointFacts;
 use crate::api::SpiderEndpoint;
@@ -131,10 +131,9 @@ impl Question {
         if self.endpoint.as_ref().is_some_and(|endpoint| endpoint.owner_kind != "VirtualMachineInstance") {
             return Ok(false);
         }
-        let kind = GroupVersionKind::gvk("kubevirt.io", "v1", "VirtualMachineInstance");
-        let machines: Api<DynamicObject> =
-            Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind));
-        let Some(machine) = machines.get_opt(name).await? else { return Ok(false) };
+        let Some(machine) = machine(client, namespace, "VirtualMachineInstance", name).await? else {
+            return Ok(false);
+        };
         let uid = machine.metadata.uid.unwrap_or_default();
         let of_machine = ListParams::default().labels(&format!("{OF_MACHINE}={uid}"));
         let pods = Api::<Pod>::namespaced(client.clone(), namespace).list(&of_machine).await?;
@@ -272,5 +271,7 @@ mod tests {
             }
         }
         assert_eq!(verdict(&question(None), vec![missing(POD), missing(MACHINE)]).await.0, free());
+        let not_installed = (MACHINE, 404, json!("404 page not found"));
+        assert_eq!(verdict(&question(None), vec![missing(POD), not_installed]).await.0, free());
     }
 }
