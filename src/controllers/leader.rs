@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::sources::jitter;
 
-/// The times of an election; each is longer than the next, or two replicas could lead.
+/// The times of an election. The first is longer than the second, or two replicas could lead; the last is the shortest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// An unchanged Lease may be taken over after this.

@@ -193,7 +193,7 @@ pub(crate) async fn of_endpoints_that_no_pool_knows_of() {
     create_pods(&installation, 1, 1).await;
     served(&installation, 1).await;
     let outdated = json!({ "apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderEndpoint",
-        "metadata": { "name": "db-0", "namespace": "default" }, "spec": {},
+        "metadata": { "name": "db-0", "namespace": "default" },
         "status": { "current": { "uid": "gone", "node": "node-0", "ips": [] },
             "ownerControllerType": "StatefulSet", "ownerControllerName": "db" } });
     installation.cluster.apply(&outdated.to_string());

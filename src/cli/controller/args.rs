@@ -160,12 +160,12 @@ impl ElectionArgs {
     /// The times as the election takes them; an error if two replicas could lead with them.
     pub(crate) fn timing(&self) -> Result<Timing, String> {
         let Self { lease_duration: lease, renew_deadline, retry_period: retry } = *self;
-        if lease > renew_deadline && renew_deadline > retry && !retry.is_zero() {
+        if lease > renew_deadline && renew_deadline >= retry && !retry.is_zero() {
             return Ok(Timing { lease, renew_deadline, retry });
         }
         Err(format!(
-            "SPIDERPOOL_LEADER_DURATION ({} s) must be longer than SPIDERPOOL_LEADER_RENEW_DEADLINE ({} s), that longer \
-             than SPIDERPOOL_LEADER_RETRY_PERIOD ({} s), and that longer than 0: two replicas could lead",
+            "SPIDERPOOL_LEADER_DURATION ({} s) must be longer than SPIDERPOOL_LEADER_RENEW_DEADLINE ({} s), or two replicas \
+             could lead; and that at least SPIDERPOOL_LEADER_RETRY_PERIOD ({} s), which is at least 1 s",
             lease.as_secs(),
             renew_deadline.as_secs(),
             retry.as_secs()
@@ -251,7 +251,8 @@ mod tests {
         let usual = Timing { lease: seconds(15), renew_deadline: seconds(10), retry: seconds(2) };
         assert_eq!(parse(&[]).unwrap().election.timing(), Ok(usual));
         assert!(timing("15", "14", "10").is_ok(), "leading ends with the deadline");
-        for (lease, deadline, retry) in [("10", "10", "2"), ("15", "2", "2"), ("15", "10", "0")] {
+        assert!(timing("2", "1", "1").is_ok());
+        for (lease, deadline, retry) in [("10", "10", "2"), ("15", "2", "3"), ("15", "10", "0")] {
             let error = timing(lease, deadline, retry).unwrap_err();
             assert!(error.contains("two replicas could lead"), "{error}");
         }
