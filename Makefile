@@ -37,6 +37,10 @@ e2e: ## control-plane tests only, against real etcd and kube-apiserver; T=<part 
 e2e-vm: ## the CNI package in a QEMU guest with virtual functions and RDMA; T=<part of a name> runs some of them
 	@e2e/test.sh vm $(T)
 
+.PHONY: e2e-nodes
+e2e-nodes: ## the whole chain on two QEMU guests as nodes, RAILWEAVE_ROUNDS times (default 20); T=<part of a name> runs some of it
+	@e2e/test.sh nodes $(T)
+
 .PHONY: e2e-tools
 e2e-tools: ## build the control plane (etcd, kube-apiserver, ..., helm) from Go modules
 	@e2e/cluster/build.sh

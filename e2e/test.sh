@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test.sh all | lint | unit | e2e [FILTER] | vm [FILTER]: runs the checks and ends with one line that counts them.
+# test.sh all | lint | unit | e2e [FILTER] | vm [FILTER] | nodes [FILTER]: runs the checks and ends with one line that counts them.
 #   RAILWEAVE_FUZZ_SECONDS   how long each fuzz target runs (default 20)
 # Output of each step is kept in target/test-logs.
 set -uo pipefail
@@ -26,7 +26,7 @@ lint() {
   check formatting cargo fmt --all --check
   check clippy cargo clippy --workspace --all-targets -- -D warnings
   if command -v shellcheck >/dev/null; then
-    check "shell scripts" shellcheck -x -P SCRIPTDIR e2e/*.sh e2e/*/*.sh e2e/vm/guest/* .ci/run
+    check "shell scripts" shellcheck -x -P SCRIPTDIR e2e/*.sh e2e/*/*.sh e2e/vm/guest/* e2e/nodes/guest/*.sh .ci/run
   else
     step "shell scripts"
     skip shellcheck "shellcheck is not installed"
@@ -100,13 +100,22 @@ guest_tests() { # [FILTER]
   matched "$log" "${1:-}"
 }
 
+node_tests() { # [FILTER]
+  local log=$logs/nodes.log rc
+  step "the whole chain on two guests as nodes"
+  e2e/nodes/test.sh ${1:+"$1"} 2>&1 | tee "$log"
+  rc=$?
+  if [ $rc -eq 77 ]; then skip "nodes" "$(tail -n 1 "$log")"; else count "$log" $rc "the nodes"; fi
+}
+
 case ${1:-all} in
 all) lint; control_plane; rust_tests; cni_binary; guest_tests ;;
 lint) lint ;;
 unit) RAILWEAVE_NO_CONTROL_PLANE=1 rust_tests ;;
 e2e) control_plane; rust_tests --test control_plane -- ${2:+"$2"}; matched "$logs/tests.log" "${2:-}" ;;
 vm) guest_tests ${2:+"$2"} ;;
-*) echo "test.sh all | lint | unit | e2e [FILTER] | vm [FILTER]" >&2; exit 2 ;;
+nodes) node_tests ${2:+"$2"} ;;
+*) echo "test.sh all | lint | unit | e2e [FILTER] | vm [FILTER] | nodes [FILTER]" >&2; exit 2 ;;
 esac
 
 printf '\n== summary (%d s)\n' $((SECONDS - begun))

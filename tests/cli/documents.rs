@@ -13,7 +13,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Pages for people: of the repository's root, of `docs`, and the READMEs beside what they describe.
 fn pages() -> Vec<String> {
-    let mut pages: Vec<String> = ["certs", "e2e/cluster", "e2e/vm", "manifests"]
+    let mut pages: Vec<String> = ["certs", "e2e/cluster", "e2e/nodes", "e2e/vm", "manifests"]
         .iter()
         .map(|folder| format!("{folder}/README.md"))
         .filter(|page| Path::new(ROOT).join(page).exists())
