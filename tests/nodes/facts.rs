@@ -7,9 +7,14 @@ use crate::guest::{Guest, PORTS};
 
 pub(crate) fn of_the_kubelet_are_published(bed: &Bed) {
     for guest in &bed.guests {
-        let wanted: Vec<Value> = (1..=PORTS)
-            .map(|rail| json!({"name": format!("spidernet.io/gpu{rail}sriov"), "devices": functions(guest, rail)}))
-            .collect();
+        let resource = |rail| {
+            json!({
+                "name": format!("spidernet.io/gpu{rail}sriov"),
+                "devices": functions(guest, rail),
+                "physicalFunctions": [port(guest, rail)],
+            })
+        };
+        let wanted: Vec<Value> = (1..=PORTS).map(resource).collect();
         let mut published = Value::Null;
         bed.eventually(&format!("the RailNode of {} has {wanted:?}", guest.name), || {
             let printed = bed.kubectl(&["get", "railnode", guest.name, "-o", "json"]).unwrap_or_default();
@@ -32,4 +37,10 @@ fn functions(guest: &Guest, rail: usize) -> Vec<String> {
         "for f in /sys/class/net/rail{port}/device/virtfn*; do basename $(readlink $f); done | sort"
     ));
     listed.lines().map(str::to_owned).collect()
+}
+
+/// PCI address of a rail's port.
+fn port(guest: &Guest, rail: usize) -> String {
+    let port = rail - 1;
+    guest.run(&format!("basename $(readlink /sys/class/net/rail{port}/device)")).trim().to_owned()
 }

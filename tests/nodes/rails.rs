@@ -89,7 +89,7 @@ fn expect_routes(pod: &Pod, sight: &Sight) {
             ["172.16.0.0/16".to_owned(), String::new(), nic],
             [node.clone(), String::new(), "eth0".to_owned()],
             ["10.96.0.0/16".to_owned(), node.clone(), "eth0".to_owned()],
-            ["10.244.0.0/16".to_owned(), node.clone(), "eth0".to_owned()],
+            ["169.254.0.0/16".to_owned(), node.clone(), "eth0".to_owned()],
         ];
         wanted.sort();
         assert_eq!(sight.table(&(100 + rail).to_string()), wanted, "rail {rail} of {}", pod.name());
