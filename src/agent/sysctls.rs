@@ -22,7 +22,7 @@ pub(super) async fn run(agent: Arc<Agent>) {
     if settings.tune_sysctls {
         tune(&agent.options.sysctls, &settings);
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Writes what is not so already. A kernel without a family has no such file.

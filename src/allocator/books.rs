@@ -32,7 +32,7 @@ pub struct Books {
     metrics: Metrics,
     ledgers: Ledgers,
     /// What each ledger was read or written at.
-    versions: HashMap<Arc<str>, Version>,
+    versions: HashMap<Arc<str>, Fence>,
     /// How many addresses each pool has, where that is known better than from its status.
     totals: HashMap<Arc<str>, i64>,
     /// Addresses whose records somebody else took out, since [`Self::take_vanished`].
@@ -40,7 +40,7 @@ pub struct Books {
 }
 
 /// A pool as it was when its records were read or written.
-struct Version {
+struct Fence {
     resource_version: String,
     /// Of the spec. A write of records that is fenced by the version above is fenced by this as well.
     edition: Edition,
@@ -285,7 +285,7 @@ impl Books {
             uid: object.uid().unwrap_or_default(),
             generation: object.metadata.generation.unwrap_or_default(),
         };
-        self.versions.insert(pool.into(), Version { resource_version, edition, counts });
+        self.versions.insert(pool.into(), Fence { resource_version, edition, counts });
     }
 
     fn apply(&mut self, pool: &Arc<str>, resource_version: String, edits: &[Edit]) {

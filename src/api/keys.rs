@@ -71,7 +71,7 @@ pub const NAMESPACE_OPT_IN: &str = "railweave.io/inject";
 pub const NODE: &str = "railweave.io/node";
 /// Set by the kubelet on the API server's copy of a static pod.
 pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
-/// Annotation of KubeVirt on the pod that a running virtual machine is moved to.
+/// Annotation of `KubeVirt` on the pod that a running virtual machine is moved to.
 pub const MIGRATION: &str = "kubevirt.io/migrationJobName";
 
 /// Values of the two inject keys that opt out.

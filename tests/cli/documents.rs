@@ -21,7 +21,7 @@ fn pages() -> Vec<String> {
     for folder in ["", "docs/"] {
         for entry in std::fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.ends_with(".md") {
+            if Path::new(&name).extension().is_some_and(|ending| ending == "md") {
                 pages.push(format!("{folder}{name}"));
             }
         }
@@ -150,8 +150,12 @@ fn scripts_of_the_control_plane_and_the_guest_exist() {
         for (page, block) in marked(mark) {
             assert_parses(&page, &block.text);
             let words = block.text.split(|c: char| c.is_whitespace() || "()'".contains(c));
-            let scripts: Vec<&str> =
-                words.filter(|word| word.starts_with("e2e/") && word.ends_with(".sh")).collect();
+            let scripts: Vec<&str> = words
+                .filter(|word| {
+                    word.starts_with("e2e/")
+                        && Path::new(word).extension().is_some_and(|ending| ending == "sh")
+                })
+                .collect();
             assert!(!scripts.is_empty(), "{page}");
             for script in scripts {
                 assert!(Path::new(ROOT).join(script).is_file(), "{page}: {script}");
@@ -204,10 +208,8 @@ fn assert_shown(shown: &str, printed: &str) {
             }
             let is =
                 |other: &&str| other.trim_start() == line.trim_start() && depth(other) == depth(line) + shift;
-            let found = if any { printed[at..].iter().position(|line| is(line)) } else { Some(0) };
-            let next = found
-                .map(|skipped| at + skipped)
-                .filter(|next| printed.get(*next).is_some_and(|line| is(line)));
+            let found = if any { printed[at..].iter().position(is) } else { Some(0) };
+            let next = found.map(|skipped| at + skipped).filter(|next| printed.get(*next).is_some_and(is));
             at = next.ok_or_else(|| format!("{line:?} is not printed, but {:?}", printed.get(at)))? + 1;
             any = false;
         }

@@ -51,7 +51,8 @@ fn manifests() -> String {
         objects.push(pool(&name, json!({ "subnet": format!("10.{rail}.0.0/16"), "ips": [ips] })));
         objects.push(network(rail, json!({ "ippools": { "ipv4": [name] } })));
     }
-    objects.iter().map(|object| format!("---\n{object}\n")).collect()
+    let objects: Vec<String> = objects.iter().map(ToString::to_string).collect();
+    objects.join("\n---\n")
 }
 
 /// Each pod gets the subnet of its node's port on the first rail and both families on the second; the third, for which

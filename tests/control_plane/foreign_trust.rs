@@ -59,9 +59,9 @@ fn inject(installation: &Installation, bundle: &str) {
     let bundle = STANDARD.encode(bundle);
     for kind in KINDS {
         let webhooks = registered(installation, kind)["webhooks"].as_array().unwrap().len();
-        let path = |index: usize| format!("/webhooks/{index}/clientConfig/caBundle");
+        let place = |index: usize| format!("/webhooks/{index}/clientConfig/caBundle");
         let operations: Vec<Value> =
-            (0..webhooks).map(|index| json!({"op": "add", "path": path(index), "value": bundle})).collect();
+            (0..webhooks).map(|index| json!({"op": "add", "path": place(index), "value": bundle})).collect();
         let patch = Value::from(operations).to_string();
         let arguments = [
             "patch",

@@ -78,9 +78,10 @@ fn main() {
     rustls::crypto::ring::default_provider().install_default().expect("no provider is installed yet");
     let mut arguments = Arguments::from_args();
     // Each test runs a control plane: more at once are slower on two cores, and time out.
-    let at_once = if std::env::var_os("RAILWEAVE_MEASURE").is_some() { 1 } else { 2 };
+    let (trials, at_once) =
+        if std::env::var_os("RAILWEAVE_MEASURE").is_some() { (measurements(), 1) } else { (trials(), 2) };
     arguments.test_threads.get_or_insert(at_once);
-    libtest_mimic::run(&arguments, trials()).exit();
+    libtest_mimic::run(&arguments, trials).exit();
 }
 
 /// Every test, under the name of its module and function.
@@ -91,17 +92,18 @@ macro_rules! trials {
 }
 
 /// Measurements take minutes and mean nothing in a debug build; `make bench-cluster` asks for them.
+fn measurements() -> Vec<Trial> {
+    trials![
+        measure::what_a_pod_costs_the_api_server,
+        measure::a_replica_of_a_big_cluster,
+        burst::of_400_and_1000_pods,
+        measure_allocation::what_addresses_cost,
+        measure_resync::of_a_leader_of_5000_nodes,
+        agent::cost_of_attaching_without_the_leader,
+    ]
+}
+
 fn trials() -> Vec<Trial> {
-    if std::env::var_os("RAILWEAVE_MEASURE").is_some() {
-        return trials![
-            measure::what_a_pod_costs_the_api_server,
-            measure::a_replica_of_a_big_cluster,
-            burst::of_400_and_1000_pods,
-            measure_allocation::what_addresses_cost,
-            measure_resync::of_a_leader_of_5000_nodes,
-            agent::cost_of_attaching_without_the_leader,
-        ];
-    }
     trials![
         control_plane::serves_its_version_also_after_a_restart,
         crds::examples_are_canonical,

@@ -119,8 +119,8 @@ pub(crate) async fn gives_back_the_address_in_conflict_and_no_other() {
     // The agent's watch tells it of its own write a moment later.
     let begun = Instant::now();
     let after = loop {
-        let (asker, asked) = (client.clone(), add_args(&pod, 2));
-        let reply = tokio::task::spawn_blocking(move || asker.add(&asked).unwrap()).await.unwrap();
+        let (asker, second) = (client.clone(), add_args(&pod, 2));
+        let reply = tokio::task::spawn_blocking(move || asker.add(&second).unwrap()).await.unwrap();
         let after = by_interface(&reply);
         if after["net2"] != before["net2"] {
             break after;

@@ -68,14 +68,15 @@ impl Bed {
 
     /// Waits until a node is ready and offers all its functions.
     pub(crate) fn await_ready(&self, node: &str) {
-        self.eventually(&format!("node {node} is ready"), || {
+        eventually(&format!("node {node} is ready"), || {
             let shown = self.kubectl(&["get", "node", node, "-o", "json"]).unwrap_or_default();
             let shown: Value = serde_json::from_str(&shown).unwrap_or_default();
             let status = &shown["status"];
             let conditions = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let functions = FUNCTIONS.to_string();
             let offers = |rail| &status["allocatable"][format!("spidernet.io/gpu{rail}sriov")];
             conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True")
-                && (1..=PORTS).all(|rail| *offers(rail) == FUNCTIONS.to_string())
+                && (1..=PORTS).all(|rail| offers(rail).as_str() == Some(functions.as_str()))
         });
     }
 
@@ -90,19 +91,9 @@ impl Bed {
         self.guests.iter().find(|guest| guest.name == node).expect("there is no other node")
     }
 
-    /// Asks again and again until it is so; the test fails after ten minutes, which are long even for emulation on a busy
-    /// machine.
-    pub(crate) fn eventually(&self, what: &str, mut so: impl FnMut() -> bool) {
-        let begun = Instant::now();
-        while !so() {
-            assert!(begun.elapsed() < Duration::from_mins(10), "not within ten minutes: {what}");
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
-
     /// No pod is left, no record of an address, and every function and RDMA device is on the host as it was.
     pub(crate) fn expect_home(&self, when: &str) {
-        self.eventually(&format!("no pod is left {when}"), || {
+        eventually(&format!("no pod is left {when}"), || {
             self.kubectl(&["get", "pods", "-o", "name"]).is_ok_and(|names| names.is_empty())
         });
         for (guest, home) in self.guests.iter().zip(&self.home) {
@@ -118,7 +109,7 @@ impl Bed {
             let kept = guest.run("find /run/railweave /var/lib/cni/{sriov,rdma,multus} -type f 2>/dev/null | grep -v lock || true");
             assert_eq!(kept, "", "records on {} {when}", guest.name);
         }
-        self.eventually(&format!("all addresses are free {when}"), || {
+        eventually(&format!("all addresses are free {when}"), || {
             let pools = self.installation.cluster.get(&["spiderippools"]);
             let held = |pool: &Value| {
                 pool["status"]["allocatedIPs"]
@@ -128,5 +119,15 @@ impl Bed {
             let endpoints = self.installation.cluster.get(&["spiderendpoints"]);
             !pools["items"].as_array().expect("a list").iter().any(held) && endpoints["items"] == json!([])
         });
+    }
+}
+
+/// Asks again and again until it is so; the test fails after ten minutes, which are long even for emulation on a busy
+/// machine.
+pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_mins(10), "not within ten minutes: {what}");
+        std::thread::sleep(Duration::from_millis(200));
     }
 }

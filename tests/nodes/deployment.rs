@@ -42,8 +42,8 @@ impl<'a> Deployment<'a> {
     /// Its pods, once all are ready.
     pub(crate) fn ready(&self) -> Vec<Pod> {
         let wanted = format!("--for=jsonpath={{.status.readyReplicas}}={}", self.replicas);
-        let waited = self.bed.kubectl(&["wait", &wanted, "--timeout=600s", "deployment", NAME]);
-        assert!(waited.is_ok(), "{waited:?}\n{}", self.bed.kubectl(&["get", "events"]).unwrap_or_default());
+        let ended = self.bed.kubectl(&["wait", &wanted, "--timeout=600s", "deployment", NAME]);
+        assert!(ended.is_ok(), "{ended:?}\n{}", self.bed.kubectl(&["get", "events"]).unwrap_or_default());
         let pods = self.pods();
         assert_eq!(pods.len(), self.replicas);
         pods

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::bed::Bed;
+use crate::bed::{Bed, eventually};
 use crate::guest::{Guest, PORTS};
 
 pub(crate) fn of_the_kubelet_are_published(bed: &Bed) {
@@ -16,7 +16,7 @@ pub(crate) fn of_the_kubelet_are_published(bed: &Bed) {
         };
         let wanted: Vec<Value> = (1..=PORTS).map(resource).collect();
         let mut published = Value::Null;
-        bed.eventually(&format!("the RailNode of {} has {wanted:?}", guest.name), || {
+        eventually(&format!("the RailNode of {} has {wanted:?}", guest.name), || {
             let printed = bed.kubectl(&["get", "railnode", guest.name, "-o", "json"]).unwrap_or_default();
             published = serde_json::from_str(&printed).unwrap_or_default();
             published["spec"]["resources"] == json!(wanted)

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::bed::Bed;
+use crate::bed::{Bed, eventually};
 use crate::deployment::Deployment;
 use crate::guest::Guest;
 use crate::pod::RdmaDevice;
@@ -62,7 +62,7 @@ pub(crate) fn of_another_number_are_refused(bed: &Bed) {
     guest.run(&format!("touch {BY_NUMBER}"));
     let deployment = Deployment::on(bed, guest.name);
     let mut refusal = String::new();
-    bed.eventually("the kubelet tells that ADD was refused", || {
+    eventually("the kubelet tells that ADD was refused", || {
         let refused = "--field-selector=reason=FailedCreatePodSandBox";
         refusal = bed.kubectl(&["get", "events", refused, "-o", "json"]).unwrap_or_default();
         refusal.contains("by its move into the pod")

@@ -20,7 +20,7 @@ pub(super) async fn run(args: AgentArgs) -> Result<(), ProcessError> {
     let health = Health::requiring(&[SOCKET, CACHES]);
     let mut tasks = JoinSet::new();
     let agent = start(args, &health, &mut tasks).await?;
-    let serves = async {
+    let serving = async {
         let served = tokio::select! {
             // A plugin that asks before everything is known would be told what is not so.
             () = agent.synced() => serve(agent, &socket, &health, &stop).await,
@@ -30,7 +30,7 @@ pub(super) async fn run(args: AgentArgs) -> Result<(), ProcessError> {
         stop.send_replace(true);
         served
     };
-    let (served, ended) = tokio::join!(serves, watch_over(&mut tasks, &stop));
+    let (served, ended) = tokio::join!(serving, watch_over(&mut tasks, &stop));
     tasks.shutdown().await;
     info!("stopped");
     served.and(ended)

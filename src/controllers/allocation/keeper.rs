@@ -58,7 +58,7 @@ impl Keeper {
     }
 }
 
-/// An object of KubeVirt; none as well where the kind is not installed, which is told without a `Status`.
+/// An object of `KubeVirt`; none as well where the kind is not installed, which is told without a `Status`.
 pub(super) async fn machine(
     client: &Client,
     namespace: &str,

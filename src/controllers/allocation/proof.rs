@@ -98,9 +98,8 @@ impl Question {
                 });
             }
             Some(pod) if !has_ended(&pod) => return Ok(Verdict::InUse),
-            Some(_) => {}
             None if self.runs_as_machine(client, namespace, name).await? => return Ok(Verdict::InUse),
-            None => {}
+            Some(_) | None => {}
         }
         if let Some(keeper) = &self.keeper
             && keeper.keeps(client).await?

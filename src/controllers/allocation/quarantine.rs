@@ -64,10 +64,10 @@ mod tests {
         let mut quarantined = Quarantined::default();
         let held = |address: &str| Held { pool: "a".into(), address: address.parse().unwrap() };
         let (twice, once) = (held("10.0.0.1"), held("10.0.0.2"));
-        let (short, long) = (Duration::from_secs(30), Duration::from_secs(300));
+        let (short, more) = (Duration::from_secs(30), Duration::from_mins(4));
         quarantined.add(&twice, short);
         quarantined.add(&once, short);
-        quarantined.add(&twice, long);
+        quarantined.add(&twice, short + more);
         quarantined.add(&twice, short);
         tokio::time::advance(short).await;
         quarantined.end(Instant::now());
@@ -76,7 +76,7 @@ mod tests {
             quarantined.now()["a"].contains(&twice.address)
                 && !quarantined.now()["a"].contains(&once.address)
         );
-        tokio::time::advance(long - short).await;
+        tokio::time::advance(more).await;
         quarantined.end(Instant::now());
         assert_eq!(quarantined.len(), 0);
         assert!(quarantined.now()["a"].is_empty());

@@ -33,7 +33,7 @@ fn each_names_pod_key_value_and_the_next_command() {
     let rails = format!("rails are asked for by {KEY}=\"rdma-network\". {see}");
     let of_rails = || asks("rdma-network");
     let quantity = json!([{"name": "a", "resources": {"limits": {"spidernet.io/gpu2sriov": "500m"}}}]);
-    let cases = [
+    expect([
         (
             Reason::EmptyGroup,
             asks(" "),
@@ -104,7 +104,11 @@ fn each_names_pod_key_value_and_the_next_command() {
                  [namespace/]name[@interface]; {rails}"
             ),
         ),
-    ];
+    ]);
+}
+
+/// Each pod is denied for the reason and with the text.
+fn expect<const N: usize>(cases: [(Reason, Fixture, String); N]) {
     for (reason, fixture, expected) in cases {
         let answer = fixture.decide();
         assert_eq!(answer.reason, reason);
