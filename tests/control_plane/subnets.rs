@@ -117,13 +117,14 @@ pub(crate) async fn are_not_needed_for_the_cluster_s_cidrs() {
 
     // What the values name is there.
     installation
-        .wait_for("the default pool", || async {
-            find(&installation, "spiderippool", "default-v4-ippool")["status"]["totalIPCount"] == 10
+        .wait_for("the default pool, of its subnet", || async {
+            let pool = find(&installation, "spiderippool", "default-v4-ippool");
+            pool["status"]["totalIPCount"] == 10
+                && pool["metadata"]["ownerReferences"][0]["name"] == "default-v4-subnet"
         })
         .await;
     let pool = find(&installation, "spiderippool", "default-v4-ippool");
     assert_eq!(pool["spec"]["default"], true);
-    assert_eq!(pool["metadata"]["ownerReferences"][0]["name"], "default-v4-subnet", "{pool}");
     let spec = &find(&installation, "spidercoordinator", "default")["spec"];
     assert_eq!((&spec["mode"], &spec["podCIDRType"]), (&json!("auto"), &json!("cluster")));
     assert_eq!(spec["hijackCIDR"], json!(["169.254.0.0/16"]));

@@ -108,7 +108,8 @@ impl World {
                 gateway: after("via").map(|it| it.parse().unwrap()),
                 link: after("dev").map(|name| self.pod.link(name).unwrap().index),
                 source: after("src").map(|it| it.parse().unwrap()),
-                metric: to.addr().is_ipv6().then_some(1024),
+                // The kernel's own, of what is on the link, and those of others.
+                metric: to.addr().is_ipv6().then_some(if after("via").is_none() { 256 } else { 1024 }),
                 ..Route::to(to)
             });
         }
@@ -278,6 +279,10 @@ fn shown_route(view: &View, route: &Route) -> String {
     line = format!("{line} dev {}", name(view, route.link.unwrap()));
     if let Some(source) = route.source {
         line = format!("{line} src {source}");
+    }
+    if let Some(metric) = route.metric.filter(|metric| route.destination.addr().is_ipv4() || *metric != 1024)
+    {
+        line = format!("{line} metric {metric}");
     }
     if route.protocol == OURS { format!("{line} ours") } else { line }
 }
