@@ -125,11 +125,14 @@ pub(crate) async fn of_two_leaders_for_a_moment() {
         installation.service.remove(stopped.endpoint);
         installation.add_replica().await;
         // The next one does its work, on pods of the same names.
-        for number in (0..PODS).step_by(3) {
-            let name = format!("train-{number}");
-            pods.delete(&name, &now).await.expect("the pod is there");
-            create_patiently(&pods, &bound_pod(&name, number % 4)).await;
-        }
+        let again = (0..PODS).step_by(3).map(|number| {
+            let (pods, now, name) = (&pods, &now, format!("train-{number}"));
+            async move {
+                pods.delete(&name, now).await.expect("the pod is there");
+                create_patiently(pods, &bound_pod(&name, number % 4)).await;
+            }
+        });
+        futures::future::join_all(again).await;
         served(&installation, PODS).await;
         installation
             .wait_for("the last release", || async { records(&installation).await.len() == PODS * RAILS })
