@@ -101,33 +101,59 @@ impl Socket {
     ) -> Result<Vec<T>, NetlinkError> {
         for _ in 0..ATTEMPTS {
             let mut found = Vec::new();
-            if self.exchange(std::slice::from_ref(message), &doing, |body| found.extend(read(body)))? {
+            let answer =
+                self.exchange(std::slice::from_ref(message), &doing, |body| found.extend(read(body)))?;
+            if !answer.interrupted {
                 return Ok(found);
             }
         }
         Err(NetlinkError::Interrupted { doing: doing.to_string(), attempts: ATTEMPTS })
     }
 
-    /// Sends, and reads up to the end of the answer. False if a list is not of one moment.
+    /// As [`Self::ask`], for a list in which the kernel remembers its place between two pieces by position, without telling
+    /// of changes: what leaves the list meanwhile hides what follows it. Believed is a list of one piece, or one that comes
+    /// twice. (Once the kernel has seen how much room there is, most lists are of one piece.)
+    pub(crate) fn ask_by_position<T: PartialEq>(
+        &mut self,
+        message: &Message,
+        doing: impl Display,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, NetlinkError> {
+        let mut before = None;
+        for _ in 0..ATTEMPTS {
+            let mut found = Vec::new();
+            let answer =
+                self.exchange(std::slice::from_ref(message), &doing, |body| found.extend(read(body)))?;
+            if answer.pieces <= 1 || before.as_ref() == Some(&found) {
+                return Ok(found);
+            }
+            before = Some(found);
+        }
+        Err(NetlinkError::Interrupted { doing: doing.to_string(), attempts: ATTEMPTS })
+    }
+
+    /// Sends, and reads up to the end of the answer.
     fn exchange(
         &mut self,
         messages: &[Message],
         doing: &impl Display,
         mut each: impl FnMut(&[u8]),
-    ) -> Result<bool, NetlinkError> {
+    ) -> Result<Exchange, NetlinkError> {
         let failed = |source| NetlinkError::Socket { doing: doing.to_string(), source };
         self.sequence = self.sequence.wrapping_add(1);
         let sent: Vec<u8> =
             messages.iter().flat_map(|message| message.clone().finish(self.sequence)).collect();
         self.raw.send(&sent, 0).map_err(failed)?;
-        let mut whole = true;
+        let mut answer = Exchange { interrupted: false, pieces: 0 };
         loop {
             let length = self.receive().map_err(failed)?;
-            for reply in Replies(&self.buffer[..length]).filter(|reply| reply.sequence == self.sequence) {
-                whole &= reply.flags & NLM_F_DUMP_INTR == 0;
+            let replies = || Replies(&self.buffer[..length]).filter(|reply| reply.sequence == self.sequence);
+            answer.pieces += usize::from(replies().any(|reply| reply.end().is_none()));
+            for reply in replies() {
+                answer.interrupted |= reply.flags & NLM_F_DUMP_INTR != 0;
                 match reply.end() {
                     None => each(reply.body),
-                    Some(Ok(())) => return Ok(whole),
+                    Some(Ok(())) => return Ok(answer),
                     Some(Err(refusal)) => {
                         return Err(NetlinkError::Refused { doing: doing.to_string(), refusal });
                     }
@@ -150,6 +176,14 @@ impl Socket {
             }
         }
     }
+}
+
+/// How an answer came.
+struct Exchange {
+    /// The kernel told that the list changed between two pieces of it.
+    interrupted: bool,
+    /// Datagrams with objects in them.
+    pieces: usize,
 }
 
 /// One message of the kernel.

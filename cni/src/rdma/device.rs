@@ -80,7 +80,7 @@ pub struct CharDevice {
 impl RdmaSocket {
     /// The devices that this socket's network namespace sees.
     pub fn devices(&mut self) -> Result<Vec<RdmaDevice>, NetlinkError> {
-        self.0.ask(&list_devices(), "list RDMA devices", read_device)
+        self.0.ask_by_position(&list_devices(), "list RDMA devices", read_device)
     }
 
     /// The device of this name, if this socket's network namespace sees it.

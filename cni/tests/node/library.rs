@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use railweave_cni::netlink::{Namespace, Protocol, Socket, VfLinkState, VfSetting, Vlan, VlanProtocol};
 use railweave_cni::rdma::{CharKind, Mode, RdmaSocket};
@@ -159,6 +160,38 @@ pub(crate) fn an_rdma_device_belongs_to_one_namespace() {
     assert_eq!(error.errno(), Some(libc::ENODEV));
     there.run(|| inside.move_device(device.index, here.as_fd())).unwrap().unwrap();
     assert_eq!(names(&mut inside), [""; 0]);
+}
+
+/// The kernel walks this list by position and does not tell that it changed between two pieces.
+pub(crate) fn rdma_devices_are_all_listed_while_one_moves() {
+    let pod = Pod::new("pod-a");
+    let (there, here) = (Namespace::open(pod.path()).unwrap(), Namespace::of_this_thread().unwrap());
+    let moving = home::all()[0].rdma.clone().unwrap();
+    let others: BTreeSet<String> =
+        home::all().iter().skip(1).filter_map(|function| function.rdma.clone()).collect();
+    let device = RdmaSocket::open().unwrap().device(&moving).unwrap().unwrap().index;
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut socket = RdmaSocket::open().unwrap();
+            let mut inside = there.run(RdmaSocket::open).unwrap().unwrap();
+            while !done.load(Ordering::Relaxed) {
+                socket.move_device(device, there.as_fd()).unwrap();
+                there.run(|| inside.move_device(device, here.as_fd())).unwrap().unwrap();
+            }
+        });
+        let missed = (0..100).find_map(|round| {
+            let found = RdmaSocket::open().unwrap().devices();
+            let found = match found {
+                Ok(found) => found.into_iter().map(|device| device.name).collect::<BTreeSet<String>>(),
+                Err(error) => return Some(format!("round {round}: {error}")),
+            };
+            let missing: Vec<&String> = others.difference(&found).collect();
+            (!missing.is_empty()).then(|| format!("round {round}: {missing:?} not listed"))
+        });
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(missed, None);
+    });
 }
 
 pub(crate) fn two_pods_talk_over_rdma() {

@@ -35,6 +35,7 @@ fn main() {
         library::settings_that_the_port_lacks_are_refused,
         library::a_function_moves_and_comes_home,
         library::an_rdma_device_belongs_to_one_namespace,
+        library::rdma_devices_are_all_listed_while_one_moves,
         library::two_pods_talk_over_rdma,
         rails::one_is_as_configured,
         rails::eight_answer_each_by_itself,
