@@ -47,16 +47,17 @@ e2e-tools: ## build the control plane (etcd, kube-apiserver, ..., helm) from Go 
 
 .PHONY: bench
 bench: ## micro-benchmarks: handler, catalog compilation, rules
-	@cargo bench
+	@cargo bench --features mimalloc
 
 .PHONY: bench-load
 bench-load: ## the server under load over TLS at 1, 16 and 64 connections, beside one that answers a constant
-	@cargo bench --bench load
+	@cargo bench --features mimalloc --bench load
 
 .PHONY: bench-cluster
 bench-cluster: ## on a real API server: what a pod costs it, a replica of a big cluster, bursts of pods
 	@e2e/cluster/build.sh
-	@RAILWEAVE_MEASURE=1 cargo test --profile bench --test control_plane
+	@cargo build --profile bench --features mimalloc --bin railweave
+	@RAILWEAVE_MEASURE=1 RAILWEAVE_PROGRAM=$(CURDIR)/target/release/railweave cargo test --test control_plane
 
 .PHONY: generate
 generate: ## write the generated files again (CRDs, chart, command-line reference, metrics table)

@@ -54,7 +54,8 @@ pub(crate) async fn of_a_leader_of_5000_nodes() {
         memory_of(leader.pid(), "VmRSS"),
         memory_of(leader.pid(), "VmHWM"),
     );
-    assert_eq!(leader.metric("railweave_ipam_waiting").await.to_string(), "0", "every pod has its endpoint");
+    let waiting = leader.metric("railweave_ipam_waiting_pods").await;
+    assert_eq!(waiting.to_string(), "0", "every pod has its endpoint");
 }
 
 /// A node, what its agent says of it, a pod on it and the pod's endpoint; the pod's UID.

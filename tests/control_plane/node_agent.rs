@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::allocation::RAILS;
 use crate::installation::{Installation, NAMESPACE};
-use crate::replica::free_port;
+use crate::replica::{free_port, program};
 use crate::service::http_get;
 
 /// Name of the agent's objects: that of the release with `-agent`.
@@ -34,7 +34,7 @@ impl NodeAgent {
         let admin = free_port();
         let log = installation.cluster.logs().join(format!("agent-{node}.log"));
         let output = File::create(&log).expect("the log folder exists");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_railweave"));
+        let mut command = Command::new(program());
         command
             .arg("agent")
             .args(["--node", node, "--namespace", NAMESPACE])

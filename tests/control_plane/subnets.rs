@@ -139,6 +139,8 @@ pub(crate) async fn are_not_needed_for_the_cluster_s_cidrs() {
         .await;
     assert!(status()["reason"].as_str().unwrap().contains("kubeadm-config"), "{}", status());
 
+    // The watches that tell of edits begin anew after the API server was away.
+    cluster.restart_api_server(Duration::from_secs(2));
     let kubeadm = "apiVersion: kubeadm.k8s.io/v1beta4\nnetworking:\n  podSubnet: 10.244.0.0/16\n";
     let config_map = json!({ "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": { "name": "kubeadm-config", "namespace": "kube-system" },

@@ -17,7 +17,16 @@ struct Gap<'a>(&'a Guest);
 
 impl<'a> Gap<'a> {
     fn on(guest: &'a Guest) -> Self {
-        guest.run("rdma link delete spare");
+        // A device that is made takes the lowest free number: the spare one first, whatever an earlier gap has left.
+        guest.run(
+            "set -e
+             functions=$(cd /sys/class/net; for port in rail?v*; do echo $port $(ls $port/device/infiniband); done)
+             rdma link delete spare
+             while read -r port device; do rdma link delete $device; done <<<\"$functions\"
+             rdma link add spare type rxe netdev spare
+             while read -r port device; do rdma link add $device type rxe netdev $port; done <<<\"$functions\"
+             rdma link delete spare",
+        );
         Self(guest)
     }
 }

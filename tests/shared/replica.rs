@@ -139,7 +139,7 @@ impl Drop for Replica {
 }
 
 /// What cargo built, or another build of it: measurements take the one of the image, too.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     std::env::var_os("RAILWEAVE_PROGRAM")
         .map_or_else(|| env!("CARGO_BIN_EXE_railweave").into(), PathBuf::from)
 }
