@@ -99,15 +99,7 @@ impl Socket {
         doing: impl Display,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, NetlinkError> {
-        for _ in 0..ATTEMPTS {
-            let mut found = Vec::new();
-            let answer =
-                self.exchange(std::slice::from_ref(message), &doing, |body| found.extend(read(body)))?;
-            if !answer.interrupted {
-                return Ok(found);
-            }
-        }
-        Err(NetlinkError::Interrupted { doing: doing.to_string(), attempts: ATTEMPTS })
+        self.ask_until(message, &doing, read, |answer, _, _| !answer.interrupted)
     }
 
     /// As [`Self::ask`], for a list in which the kernel remembers its place between two pieces by position, without telling
@@ -119,12 +111,25 @@ impl Socket {
         doing: impl Display,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, NetlinkError> {
-        let mut before = None;
+        self.ask_until(message, &doing, read, |answer, before, found| {
+            answer.pieces <= 1 || before.is_some_and(|before| before == found)
+        })
+    }
+
+    /// Asks again until what came can be believed, judged by how it came, what came the time before, and itself.
+    fn ask_until<T>(
+        &mut self,
+        message: &Message,
+        doing: &impl Display,
+        read: impl Fn(&[u8]) -> Option<T>,
+        believed: impl Fn(&Exchange, Option<&[T]>, &[T]) -> bool,
+    ) -> Result<Vec<T>, NetlinkError> {
+        let mut before: Option<Vec<T>> = None;
         for _ in 0..ATTEMPTS {
             let mut found = Vec::new();
             let answer =
-                self.exchange(std::slice::from_ref(message), &doing, |body| found.extend(read(body)))?;
-            if answer.pieces <= 1 || before.as_ref() == Some(&found) {
+                self.exchange(std::slice::from_ref(message), doing, |body| found.extend(read(body)))?;
+            if believed(&answer, before.as_deref(), &found) {
                 return Ok(found);
             }
             before = Some(found);
