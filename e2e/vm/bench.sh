@@ -4,8 +4,4 @@
 # Exit status 77, with the reason, where there can be no guest.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-cd "$vm_source/../.."
-"$vm_source/build.sh"
-share=target/e2e-vm
-"$vm_source/pack.sh" "$share"
-"$vm_source/run.sh" -p 8 -l rails -s "$share" -o "$share/guest" -t 1800 ./bench.sh "${VFS:-7}"
+in_guest bench.sh "${VFS:-7}"

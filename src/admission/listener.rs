@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
+use super::idle::InFlight;
 use super::tls::{LiveCertificate, TlsError, server_config};
 use crate::telemetry::health::{Health, TLS};
 use crate::telemetry::metrics::Metrics;
@@ -55,7 +56,7 @@ pub struct ConnectionLimits {
     pub connections: usize,
     /// Time for a TLS handshake.
     pub handshake: Duration,
-    /// Time for a request's head, and how long a connection may be idle. The API server keeps idle
+    /// Time for a request's head over HTTP/1.1, and how long a connection may be idle. The API server keeps idle
     /// connections for 90 s; closing them earlier costs it a handshake, or a failed request if both meet.
     pub idle: Duration,
 }
@@ -269,10 +270,23 @@ impl Shared {
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let io = TokioIo::new(stream);
         let shared = self.clone();
-        let service = service_fn(move |request| shared.clone().answer(request));
         let ended = if http2 {
-            watcher.watch(self.http2.serve_connection(io, service)).await
+            let in_flight = InFlight::default();
+            let begin = in_flight.clone();
+            let service = service_fn(move |request| {
+                let (shared, request_in_flight) = (shared.clone(), begin.begin());
+                async move {
+                    let answer = shared.answer(request).await;
+                    drop(request_in_flight);
+                    answer
+                }
+            });
+            tokio::select! {
+                ended = watcher.watch(self.http2.serve_connection(io, service)) => ended,
+                () = in_flight.idle_for(self.limits.idle) => Ok(()),
+            }
         } else {
+            let service = service_fn(move |request| shared.clone().answer(request));
             watcher.watch(self.http1.serve_connection(io, service)).await
         };
         if let Err(error) = ended {

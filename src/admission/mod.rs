@@ -12,6 +12,7 @@
 pub mod certificates;
 mod diff;
 pub mod files;
+mod idle;
 mod listener;
 mod namespaces;
 mod pods;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::ObjectMeta;
 
@@ -39,7 +39,6 @@ impl PodFacts {
         let Pod { metadata, spec, status } = pod;
         let spec = spec.unwrap_or_default();
         let status = status.unwrap_or_default();
-        let phase = status.phase.as_deref().unwrap_or_default();
         Self {
             owner: owner(&metadata),
             namespace: metadata.namespace.unwrap_or_default(),
@@ -55,8 +54,14 @@ impl PodFacts {
                 .filter(|(key, _)| is_about_addresses(key))
                 .collect(),
             deleting: metadata.deletion_timestamp.is_some(),
-            finished: matches!(phase, "Succeeded" | "Failed"),
+            finished: Self::has_ended(&status),
         }
+    }
+
+    /// Whether a pod's containers have ended for good.
+    #[must_use]
+    pub fn has_ended(status: &PodStatus) -> bool {
+        matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"))
     }
 
     /// Whether it is bound, and will run.

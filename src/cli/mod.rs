@@ -7,6 +7,7 @@ mod agent;
 mod capacity;
 mod cluster;
 mod completions;
+mod connection;
 mod console;
 mod controller;
 mod demo;

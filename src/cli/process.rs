@@ -1,10 +1,8 @@
-//! What the processes of a cluster have in common: a client, the admin port, signals.
+//! What the processes of a cluster have in common: the admin port, signals, how they end.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -97,19 +95,6 @@ pub(super) async fn serve_admin(
 pub(super) fn on_all_addresses(port: u16) -> SocketAddr {
     let has_ipv6 = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
     if has_ipv6 { (Ipv6Addr::UNSPECIFIED, port).into() } else { (Ipv4Addr::UNSPECIFIED, port).into() }
-}
-
-/// A client of the API server, by kubeconfig or service account.
-pub(super) async fn client(kubeconfig: Option<PathBuf>) -> Result<Client, ProcessError> {
-    let config = match kubeconfig {
-        Some(path) => {
-            let failed = |source| ProcessError::Kubeconfig { path: path.clone(), source: Box::new(source) };
-            let kubeconfig = Kubeconfig::read_from(&path).map_err(failed)?;
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(failed)?
-        }
-        None => Config::infer().await.map_err(|source| ProcessError::Infer(Box::new(source)))?,
-    };
-    Client::try_from(config).map_err(|source| ProcessError::Client(Box::new(source)))
 }
 
 /// Turns true with the first SIGTERM or SIGINT.

@@ -1,11 +1,13 @@
-//! Lets go of custom resources that are being deleted, once nothing depends on them.
+//! Lets go of custom resources that are being deleted, once nothing depends on them. Only their metadata is watched: the records
+//! of a pool can be a megabyte with each change, and are read here only of pools that are being deleted.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::stream::{BoxStream, select_all};
 use futures::{StreamExt, TryStreamExt};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch};
+use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -26,54 +28,67 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
     leader.feed.synced().await;
     let mut changes = leader.feed.changes.clone();
     let mut events = select_all(KINDS.map(|kind| events(leader, kind)));
-    let mut waiting: BTreeMap<(Kind, String), DynamicObject> = BTreeMap::new();
+    let mut waiting: BTreeSet<(Kind, String)> = BTreeSet::new();
     loop {
-        tokio::select! {
+        let due: Vec<(Kind, String)> = tokio::select! {
             Some(event) = events.next() => {
-                let (kind, object) = event.map_err(|source| ControllerError::watch("custom resources", source))?;
-                if is_held(&object) {
-                    waiting.insert((kind, object.name_any()), object);
-                } else {
-                    waiting.remove(&(kind, object.name_any()));
+                let (kind, metadata) = event.map_err(|source| ControllerError::watch("custom resources", source))?;
+                let key = (kind, metadata.name.clone().unwrap_or_default());
+                if !is_held(&metadata) {
+                    waiting.remove(&key);
+                    continue;
                 }
+                waiting.insert(key.clone());
+                vec![key]
             }
             // A subnet waits for its pools, which the catalog knows.
-            _ = changes.changed(), if !waiting.is_empty() => {}
-        }
-        let catalog = leader.feed.catalog.load_full();
-        let free: Vec<(Kind, String)> = waiting
-            .iter()
-            .filter(|((kind, _), object)| is_free(*kind, object, &catalog))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in free {
-            if let Some(object) = waiting.remove(&key) {
-                timed(&leader.metrics, "finalizers", release(leader, key.0, &object)).await?;
+            _ = changes.changed(), if !waiting.is_empty() => waiting.iter().cloned().collect(),
+        };
+        for key in due {
+            if timed(&leader.metrics, "finalizers", reconcile(leader, key.0, &key.1)).await? {
+                waiting.remove(&key);
             }
         }
     }
 }
 
-type Seen = Result<(Kind, DynamicObject), watcher::Error>;
+/// Lets go of an object if nothing depends on it. Returns whether nothing is left to wait for.
+async fn reconcile(leader: &Leader, kind: Kind, name: &str) -> Result<bool, ControllerError> {
+    let read = api(leader, kind).get_opt(name).await;
+    let read = read.map_err(|source| ControllerError::request("read a deleted object", source))?;
+    let Some(object) = read.filter(|object| is_held(&object.metadata)) else { return Ok(true) };
+    let free = is_free(kind, &object, &leader.feed.catalog.load());
+    if free {
+        release(leader, kind, &object).await?;
+    }
+    Ok(free)
+}
+
+type Seen = Result<(Kind, ObjectMeta), watcher::Error>;
 
 fn events(leader: &Leader, kind: Kind) -> BoxStream<'static, Seen> {
     let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-    watcher(api(leader, kind), watcher::Config::default())
+    let metadata: Api<PartialObjectMeta<DynamicObject>> =
+        Api::all_with(leader.client.clone(), &resource(kind));
+    watcher(metadata, watcher::Config::default())
         .backoff(backoff)
         .touched_objects()
-        .map_ok(move |object| (kind, object))
+        .map_ok(move |object| (kind, object.metadata))
         .boxed()
 }
 
 fn api(leader: &Leader, kind: Kind) -> Api<DynamicObject> {
-    let kind_of_group = GroupVersionKind::gvk(GROUP, VERSION, kind.name());
-    Api::all_with(leader.client.clone(), &ApiResource::from_gvk_with_plural(&kind_of_group, kind.plural()))
+    Api::all_with(leader.client.clone(), &resource(kind))
+}
+
+fn resource(kind: Kind) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, VERSION, kind.name()), kind.plural())
 }
 
 /// Whether the object is gone but for our finalizer. (A deleted object is seen once more, without it.)
-fn is_held(object: &DynamicObject) -> bool {
-    object.metadata.deletion_timestamp.is_some()
-        && object.finalizers().iter().any(|name| name == keys::FINALIZER)
+fn is_held(metadata: &ObjectMeta) -> bool {
+    let mut finalizers = metadata.finalizers.iter().flatten();
+    metadata.deletion_timestamp.is_some() && finalizers.any(|name| name == keys::FINALIZER)
 }
 
 /// Whether nothing depends on the object any more.
@@ -143,8 +158,8 @@ mod tests {
 
     #[test]
     fn only_deleted_objects_are_waited_for() {
-        assert!(is_held(&object(true, &json!({}))));
-        assert!(!is_held(&object(false, &json!({}))));
+        assert!(is_held(&object(true, &json!({})).metadata));
+        assert!(!is_held(&object(false, &json!({})).metadata));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use tokio::sync::watch;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
@@ -89,8 +90,7 @@ impl Election {
     async fn take_part(&self, memory: &mut Memory, leading: &watch::Sender<bool>) {
         let left = if *leading.borrow() { self.left(memory) } else { self.timing.renew_deadline };
         let begun = Instant::now();
-        let attempt = timeout(left, self.attempt(memory)).await;
-        let leads = match attempt {
+        let leads = match self.attempt_within(left, memory).await {
             Ok(Ok(Attempt::Held)) => {
                 memory.renewed = Some(begun);
                 true
@@ -120,6 +120,20 @@ impl Election {
             *leading = leads;
             changed
         });
+    }
+
+    /// An attempt and, if the API server has not answered in half of the deadline, a second one: a connection that leads nowhere is
+    /// gone with the first, so the second makes its own.
+    async fn attempt_within(
+        &self,
+        left: Duration,
+        memory: &mut Memory,
+    ) -> Result<Result<Attempt, kube::Error>, Elapsed> {
+        let first = left.min(self.timing.renew_deadline / 2);
+        match timeout(first, self.attempt(memory)).await {
+            Err(_) if first < left => timeout(left.saturating_sub(first), self.attempt(memory)).await,
+            outcome => outcome,
+        }
     }
 
     /// For how long a leader leads without another renewal.
@@ -229,6 +243,8 @@ mod tests {
         lease: Option<Value>,
         version: u64,
         away: bool,
+        /// How many of the next requests are never answered.
+        swallows: u32,
     }
 
     impl Server {
@@ -239,10 +255,16 @@ mod tests {
         }
 
         async fn serve(self, mut handle: Handle<Request<Body>, Response<Body>>) {
+            let mut swallowed = Vec::new();
             while let Some((request, answer)) = handle.next_request().await {
                 let (parts, body) = request.into_parts();
                 let body = body.collect_bytes().await.unwrap();
                 let mut state = self.0.lock().unwrap();
+                if state.swallows > 0 {
+                    state.swallows -= 1;
+                    swallowed.push(answer);
+                    continue;
+                }
                 let (code, value) = match parts.method.as_str() {
                     _ if state.away => {
                         (500, json!({ "code": 500, "reason": "InternalError", "status": "Failure" }))
@@ -337,6 +359,23 @@ mod tests {
         assert!(!only.done.is_finished());
         server.0.lock().unwrap().away = false;
         until(&mut only, true).await;
+    }
+
+    #[tokio::test]
+    async fn one_answer_that_never_comes_ends_no_leadership() {
+        let server = Server::default();
+        let seconds = Duration::from_secs;
+        let timing = Timing { lease: seconds(3), renew_deadline: seconds(2), ..TIMING };
+        let (leads, mut leading) = watch::channel(false);
+        let (_stop, stopped) = watch::channel(false);
+        let election = Election::new(server.client(), "rails", "rails", "only", timing);
+        let running = tokio::spawn(election.run(leads, stopped));
+        leading.wait_for(|leads| *leads).await.unwrap();
+        server.0.lock().unwrap().swallows = 1;
+        sleep(timing.renew_deadline + timing.retry * 2).await;
+        assert_eq!(server.0.lock().unwrap().swallows, 0);
+        assert!(!leading.has_changed().unwrap(), "the second attempt was answered in time");
+        running.abort();
     }
 
     #[tokio::test]

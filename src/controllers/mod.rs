@@ -57,6 +57,8 @@ pub struct Leader {
     pub config_map: String,
     /// How addresses are allocated.
     pub allocation: AllocationOptions,
+    /// Whether each pool and each subnet has metrics of its own.
+    pub numbers: bool,
     /// The catalog and its changes.
     pub feed: Feed,
     /// Where work is counted.
@@ -84,6 +86,9 @@ pub async fn lead(
             _ = leading.wait_for(|leads| !*leads) => {}
         }
         leader.metrics.leader.set(0);
+        // They are another's to tell now.
+        leader.metrics.forget_pools();
+        leader.metrics.forget_subnets();
     }
 }
 

@@ -1,5 +1,5 @@
-//! Whether a pool must not be allocated from because an older one has the same addresses. (The numbers in its status
-//! are written by allocation, together with its records.)
+//! Whether a pool must not be allocated from because an older one has the same addresses. The numbers in its status
+//! are written by allocation, together with its records, and only shown as metrics here, where that is asked for.
 //!
 //! Two concurrent creates can both pass admission, on two replicas or one: neither was in the other's
 //! catalog. Here the whole cluster is looked at, and the younger pool of each pair gets a condition and an
@@ -26,6 +26,7 @@ use super::{ControllerError, Leader, patch_parameters};
 use crate::api::{Condition, GROUP, Kind, VERSION};
 use crate::rules::Overlap;
 use crate::sources::{Backoff, describe};
+use crate::telemetry::metrics::Metrics;
 
 /// The condition's type.
 const OVERLAP: &str = "Overlap";
@@ -55,6 +56,9 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
             Some(event) = events.next() => match event {
                 Ok(event) => {
                     listed |= matches!(event, watcher::Event::InitDone);
+                    if leader.numbers {
+                        show(&leader.metrics, &event);
+                    }
                     due |= note(&mut known, event);
                 }
                 Err(error) => warn!(controller = "pools", "watch failed: {}", describe(&error)),
@@ -74,6 +78,23 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
 fn api(leader: &Leader) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
     Api::all_with(leader.client.clone(), &ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural()))
+}
+
+/// Shows the numbers that a pool's status tells.
+fn show(metrics: &Metrics, event: &watcher::Event<DynamicObject>) {
+    match event {
+        watcher::Event::Init => metrics.forget_pools(),
+        watcher::Event::InitApply(pool) | watcher::Event::Apply(pool) => {
+            let status = &pool.data["status"];
+            // Of a pool that cannot be read nobody knows how many addresses it has.
+            if let Some(total) = status["totalIPCount"].as_i64() {
+                let allocated = status["allocatedIPCount"].as_i64().unwrap_or_default();
+                metrics.set_pool(&pool.name_any(), total, (total - allocated).max(0));
+            }
+        }
+        watcher::Event::Delete(pool) => metrics.forget_pool(&pool.name_any()),
+        watcher::Event::InitDone => {}
+    }
 }
 
 /// Takes in one event; returns whether it can change the outcome. Records come and go without that.

@@ -19,6 +19,7 @@ use crate::api::{GROUP, Kind, SpiderIPPool, SpiderSubnet, SpiderSubnetStatus, VE
 use crate::catalog::Catalog;
 use crate::rules::Shares;
 use crate::sources::{Backoff, describe};
+use crate::telemetry::metrics::Metrics;
 
 /// Changes are looked at together.
 const GATHER: Duration = Duration::from_millis(200);
@@ -49,7 +50,7 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
             }
             () = sleep(AGAIN), if !complete => {}
         }
-        if listed && !known.is_empty() {
+        if listed {
             complete = timed(&leader.metrics, "subnets", reconcile(leader, &subnets, &known)).await?;
         }
     }
@@ -75,6 +76,9 @@ async fn reconcile(
     known: &BTreeMap<String, SpiderSubnet>,
 ) -> Result<bool, ControllerError> {
     let catalog = leader.feed.catalog.load_full();
+    if leader.numbers {
+        show(&leader.metrics, &catalog, known.keys());
+    }
     let (mut complete, mut failed) = (true, None);
     for (name, subnet) in known {
         match reconcile_one(leader, &catalog, subnets, name, subnet).await {
@@ -86,6 +90,16 @@ async fn reconcile(
         }
     }
     failed.map_or(Ok(complete), Err)
+}
+
+/// Shows the numbers of all subnets, and of no other.
+fn show<'n>(metrics: &Metrics, catalog: &Catalog, names: impl Iterator<Item = &'n String>) {
+    metrics.forget_subnets();
+    for (name, shares) in names.filter_map(|name| Some((name, catalog.peers.shares(name)?))) {
+        let pools = i64::try_from(shares.pools.len()).unwrap_or(i64::MAX);
+        let available = shares.total.saturating_sub(shares.allocated);
+        metrics.set_subnet(name, count(shares.total), count(available), pools);
+    }
 }
 
 async fn reconcile_one(
@@ -136,13 +150,16 @@ async fn report(
 }
 
 fn status(shares: &Shares) -> SpiderSubnetStatus {
-    // A /64 has more addresses than the field can say.
-    let count = |count: u128| Some(i64::try_from(count).unwrap_or(i64::MAX));
     SpiderSubnetStatus {
         controlled_ip_pools: shares.controlled.clone(),
-        total_ip_count: count(shares.total),
-        allocated_ip_count: count(shares.allocated),
+        total_ip_count: Some(count(shares.total)),
+        allocated_ip_count: Some(count(shares.allocated)),
     }
+}
+
+/// A /64 has more addresses than a number of a status or a metric can say.
+fn count(addresses: u128) -> i64 {
+    i64::try_from(addresses).unwrap_or(i64::MAX)
 }
 
 /// Takes a pool on that was there before its subnet.

@@ -134,6 +134,7 @@ const AGENT: Component = Component {
         "railweave_ca_bundle_",
         "railweave_leader",
         "spiderpool_total_",
+        "spiderpool_debug_",
     ],
 };
 
@@ -262,6 +263,16 @@ metrics! {
         "Pools that there are.";
     total_subnets: IntGauge, "spiderpool_total_subnet_counts", [],
         "Subnets that there are.";
+    pool_total: IntGaugeVec, "spiderpool_debug_ippool_total_ip_counts", ["SpiderIPPool"],
+        "Addresses that a pool has, where a series for each pool is asked for.";
+    pool_available: IntGaugeVec, "spiderpool_debug_ippool_available_ip_counts", ["SpiderIPPool"],
+        "Of those, addresses that are not recorded.";
+    subnet_total: IntGaugeVec, "spiderpool_debug_subnet_total_ip_counts", ["SpiderSubnet"],
+        "Addresses that a subnet has, where a series for each subnet is asked for.";
+    subnet_available: IntGaugeVec, "spiderpool_debug_subnet_available_ip_counts", ["SpiderSubnet"],
+        "Of those, addresses that no pool has.";
+    subnet_pools: IntGaugeVec, "spiderpool_debug_subnet_ippool_counts", ["SpiderSubnet"],
+        "Pools that share the addresses of a subnet.";
 
     leader: IntGauge, "railweave_leader", [],
         "1 on the replica that holds the lease.";
@@ -308,6 +319,41 @@ impl Metrics {
         if generation != self.config_generation.get() {
             self.config_generation.set(generation);
             self.config_last_reload.set(unix_seconds(now));
+        }
+    }
+
+    /// Shows how many addresses a pool has, and how many of them are free.
+    pub fn set_pool(&self, name: &str, total: i64, available: i64) {
+        self.pool_total.with_label_values(&[name]).set(total);
+        self.pool_available.with_label_values(&[name]).set(available);
+    }
+
+    /// Shows how many addresses a subnet has, how many of them no pool has, and how many pools share them.
+    pub fn set_subnet(&self, name: &str, total: i64, available: i64, pools: i64) {
+        self.subnet_total.with_label_values(&[name]).set(total);
+        self.subnet_available.with_label_values(&[name]).set(available);
+        self.subnet_pools.with_label_values(&[name]).set(pools);
+    }
+
+    /// Forgets a pool.
+    pub fn forget_pool(&self, name: &str) {
+        for numbers in [&self.pool_total, &self.pool_available] {
+            // It may never have had any.
+            let _ = numbers.remove_label_values(&[name]);
+        }
+    }
+
+    /// Forgets the numbers of all pools.
+    pub fn forget_pools(&self) {
+        for numbers in [&self.pool_total, &self.pool_available] {
+            numbers.reset();
+        }
+    }
+
+    /// Forgets the numbers of all subnets.
+    pub fn forget_subnets(&self) {
+        for numbers in [&self.subnet_total, &self.subnet_available, &self.subnet_pools] {
+            numbers.reset();
         }
     }
 
@@ -432,10 +478,10 @@ The admin port of the controller, and the metrics port of the agent, serve `/met
 An agent leaves out what only the controller knows (admission, catalog, configuration, certificates, leadership,
 totals); `railweave_build_info` tells them apart. Durations are histograms in seconds with
 buckets from 0.1 ms to 5 s. Names with `spiderpool_` are those of Spiderpool's documentation, so that its dashboards
-and alerts go on. The leader counts what it allocates and releases, each agent what it does itself. Three groups have no
-counterpart: `.._err_retries_exhausted_..`, because a conflict is planned again until it is written; `.._limit_duration_..`,
-because nothing waits in a limiter; `spiderpool_debug_..`, because `kubectl get sp`, `kubectl get ss` and `railweave pools`
-say the same of each pool.
+and alerts go on. The leader counts what it allocates and releases, each agent what it does itself. Two groups have no
+counterpart: `.._err_retries_exhausted_..`, because a conflict is planned again until it is written, and
+`.._limit_duration_..`, because nothing waits in a limiter. `spiderpool_debug_..` are served by the leader with
+`--debug-metrics`; they are gauges, where Spiderpool adds each value to the last.
 ";
 
 #[cfg(test)]

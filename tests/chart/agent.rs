@@ -111,6 +111,33 @@ pub(crate) fn the_plugins_can_be_left_to_others(helm: &Helm) {
     assert!(pod["volumes"].as_array().unwrap().iter().all(|volume| volume["name"] != "cni-bin"));
 }
 
+pub(crate) fn its_metrics_are_found_where_that_is_asked_for(helm: &Helm) {
+    let titles_of = |values: &str| titles(&helm.render(&["--set", values]));
+    let monitored = "spiderpoolAgent.prometheus.serviceMonitor.install=true";
+    let objects = helm.render(&["--set", &format!("{monitored},spiderpoolAgent.prometheus.port=6711")]);
+    let service = pick(&objects, "Service/spiderpool-agent");
+    let daemon_set = pick(&objects, DAEMON_SET);
+    assert_eq!(service["spec"]["selector"], daemon_set["spec"]["selector"]["matchLabels"]);
+    assert_eq!(service["spec"]["clusterIP"], "None");
+    let port = &service["spec"]["ports"][0];
+    assert_eq!((&port["name"], &port["port"]), (&json!("metrics"), &json!(6711)));
+    let ports = pod_spec(&objects)["containers"][0]["ports"].as_array().unwrap();
+    assert!(
+        ports.contains(&json!({"name": "metrics", "containerPort": 6711, "protocol": "TCP"})),
+        "{ports:?}"
+    );
+    let monitor = &pick(&objects, "ServiceMonitor/spiderpool-agent")["spec"];
+    for (name, value) in monitor["selector"]["matchLabels"].as_object().unwrap() {
+        assert_eq!(&service["metadata"]["labels"][name], value, "{name}");
+    }
+    assert_eq!(monitor["endpoints"], json!([{"port": "metrics", "path": "/metrics", "interval": "30s"}]));
+    assert!(
+        !titles_of("global.configName=spiderpool-config").contains(&"Service/spiderpool-agent".to_owned())
+    );
+    let without = titles_of(&format!("{monitored},spiderpoolAgent.install=false"));
+    assert!(!without.iter().any(|title| title.ends_with("-agent")), "{without:?}");
+}
+
 pub(crate) fn it_can_be_left_to_another_program(helm: &Helm) {
     let objects = helm.render(&["--set", "spiderpoolAgent.install=false"]);
     assert!(!titles(&objects).iter().any(|title| title.ends_with("-agent")));

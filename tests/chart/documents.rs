@@ -33,6 +33,7 @@ pub(crate) fn the_values_for_monitoring_add_what_they_say(helm: &Helm) {
     let added = titles(&helm.render(&["-f", file.to_str().unwrap()]));
     for title in [
         "ServiceMonitor/spiderpool-controller",
+        "ServiceMonitor/spiderpool-agent",
         "PrometheusRule/spiderpool-controller",
         "ConfigMap/spiderpool-controller-dashboard",
     ] {

@@ -100,6 +100,7 @@ fn main() {
         agent::the_program_takes_every_argument,
         agent::its_init_container_puts_the_plugins_where_the_runtime_looks,
         agent::the_plugins_can_be_left_to_others,
+        agent::its_metrics_are_found_where_that_is_asked_for,
         agent::it_can_be_left_to_another_program,
     ];
     trials.extend(trials![files;

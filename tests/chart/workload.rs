@@ -104,7 +104,9 @@ pub(crate) fn the_process_is_told_its_names(helm: &Helm) {
 
 pub(crate) fn the_program_takes_every_argument(helm: &Helm) {
     for method in ["auto", "provided", "certmanager"] {
-        let objects = helm.render(&["--set", &format!("spiderpoolController.tls.method={method}")]);
+        let method = format!("spiderpoolController.tls.method={method}");
+        let metrics = "spiderpoolController.prometheus.enabledDebugMetric=true";
+        let objects = helm.render(&["--set", &method, "--set", metrics]);
         assert_the_program_takes(&pod_spec(&objects)["containers"][0]);
     }
 }

@@ -11,7 +11,7 @@ use railweave::api::{SpiderEndpoint, SpiderIPPool};
 use serde_json::{Value, json};
 
 use crate::installation::{Installation, Options};
-use crate::objects::{GROUP, RDMA_KEY, bare_pod, from, node};
+use crate::objects::{GROUP, RDMA_KEY, from, node, opted_in_pod};
 
 pub(crate) const RAILS: usize = 8;
 
@@ -63,10 +63,9 @@ spec:
 
 /// A pod with all rails, bound to a node.
 pub(crate) fn bound_pod(name: &str, node: usize) -> Pod {
-    let mut pod = bare_pod();
+    let mut pod = opted_in_pod();
     pod.metadata.generate_name = None;
     pod.metadata.name = Some(name.to_owned());
-    pod.metadata.annotations = Some(BTreeMap::from([(RDMA_KEY.to_owned(), GROUP.to_owned())]));
     let spec = pod.spec.as_mut().expect("a pod has a spec");
     spec.node_name = Some(format!("node-{node}"));
     spec.termination_grace_period_seconds = Some(0);

@@ -63,6 +63,7 @@ mod schema_cases;
 mod schema_rules;
 #[path = "../shared/service.rs"]
 mod service;
+mod silence;
 mod storm;
 mod subnets;
 #[path = "../shared/sysfs_tree.rs"]
@@ -162,6 +163,7 @@ fn trials() -> Vec<Trial> {
         races::of_a_node_that_does_not_answer,
         races::of_an_api_server_that_is_away_or_stalled,
         races::of_clocks_that_are_minutes_apart,
+        silence::of_connections_costs_seconds_and_no_leadership,
         takeover::of_pods_that_go_before_their_addresses_are_written,
         takeover::of_names_of_a_stateful_set_that_come_back_elsewhere,
         takeover::of_two_leaders_for_a_moment,

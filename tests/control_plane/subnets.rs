@@ -38,7 +38,7 @@ async fn status_is(installation: &Installation, kind: &str, name: &str, expected
 
 pub(crate) async fn share_addresses_out_and_take_their_pools_along() {
     // Pods of others are asked about in each sweep; one that rails were given to is followed.
-    let options = Options { flags: &["--gc-interval=2"], ..Options::default() };
+    let options = Options { flags: &["--gc-interval=2", "--debug-metrics=true"], ..Options::default() };
     let installation = Installation::start("subnets", options).await;
     let cluster = &installation.cluster;
     cluster.apply(&pool("before", "10.7.0.10-10.7.0.19"));
@@ -74,6 +74,15 @@ pub(crate) async fn share_addresses_out_and_take_their_pools_along() {
     )
     .await;
 
+    let numbers = [
+        ("ippool_total_ip_counts{SpiderIPPool=\"after\"}", 10.0),
+        ("ippool_available_ip_counts{SpiderIPPool=\"after\"}", 10.0),
+        ("subnet_total_ip_counts{SpiderSubnet=\"shared\"}", 90.0),
+        ("subnet_available_ip_counts{SpiderSubnet=\"shared\"}", 70.0),
+        ("subnet_ippool_counts{SpiderSubnet=\"shared\"}", 2.0),
+    ];
+    shown(&installation, &numbers).await;
+
     // A pod has an address of one of them.
     installation.create_namespace("team").await;
     let pod = installation.pods("team").create(&PostParams::default(), &bare_pod()).await.unwrap();
@@ -102,6 +111,19 @@ pub(crate) async fn share_addresses_out_and_take_their_pools_along() {
                 && find(&installation, "spidersubnet", "shared").is_null()
         })
         .await;
+    shown(&installation, &numbers.map(|(name, _)| (name, 0.0))).await;
+}
+
+/// Waits until debug metrics have these values; one that is not served counts as 0.
+async fn shown(installation: &Installation, numbers: &[(&str, f64)]) {
+    for (name, expected) in numbers {
+        installation
+            .wait_for(&format!("{name} to be {expected}"), || async {
+                let value = installation.replicas[0].metric(&format!("spiderpool_debug_{name}")).await;
+                (value - expected).abs() < 0.5
+            })
+            .await;
+    }
 }
 
 pub(crate) async fn are_not_needed_for_the_cluster_s_cidrs() {

@@ -22,11 +22,19 @@ async fn idle_connections_outlive_those_of_the_api_server() {
 #[tokio::test]
 async fn the_idle_limit_is_what_ends_an_idle_connection() {
     let fixture = Fixture::with(|setup| setup.connections.idle = Duration::from_millis(300)).await;
-    let mut client = fixture.client().await;
-    client.review(PODS, &create("u-1", &pod())).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(900)).await;
-    assert!(client.review(PODS, &create("u-2", &pod())).await.is_err());
-    assert_eq!(fixture.metrics.connections.get(), 0);
+    for protocol in ["h2", "http/1.1"] {
+        let mut dial = fixture.dial();
+        dial.protocols = vec![protocol.as_bytes().to_vec()];
+        let mut client = dial.connect().await.unwrap();
+        for number in 0..4 {
+            let received = client.review(PODS, &create(&format!("u-{number}"), &pod())).await.unwrap();
+            assert_eq!(received.response()["allowed"], true, "{protocol}: in use, it stays");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        assert!(client.review(PODS, &create("u-5", &pod())).await.is_err(), "{protocol}");
+        assert_eq!(fixture.metrics.connections.get(), 0, "{protocol}");
+    }
 }
 
 #[tokio::test]

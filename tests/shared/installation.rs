@@ -1,7 +1,7 @@
 //! railweave on a control plane: installed with Helm as the guide says, except that its replicas are processes
 //! of this machine, with the rights that the chart gives them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
@@ -73,6 +73,11 @@ impl Installation {
             installation.registered().await;
         }
         installation
+    }
+
+    /// What replicas reach the API server with; those that start later read what it says then.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// Starts one more replica and waits until it is ready.

@@ -75,16 +75,22 @@ impl Replica {
         .await
     }
 
-    /// The value of a metric without labels.
+    /// The value of a series. One without labels is there from the start; one with labels may come with its first event.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
-        self.sum(|series| series.strip_prefix(name).is_some_and(|rest| rest.starts_with(' '))).await
+        let is_its = |series: &str| series.strip_prefix(name).is_some_and(|rest| rest.starts_with(' '));
+        let exposed = self.exposed().await;
+        let line = exposed.lines().find(|line| is_its(line));
+        assert!(line.is_some() || name.contains('{'), "{} has no metric {name}", self.name);
+        line.and_then(value).unwrap_or_default()
     }
 
     /// The sum of the series whose line is wanted.
     async fn sum(&self, wanted: impl Fn(&str) -> bool) -> f64 {
-        let (_, exposed) = http_get(self.endpoint.admin, "/metrics").await.expect("it serves metrics");
-        let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
-        exposed.lines().filter(|line| wanted(line)).filter_map(value).sum()
+        self.exposed().await.lines().filter(|line| wanted(line)).filter_map(value).sum()
+    }
+
+    async fn exposed(&self) -> String {
+        http_get(self.endpoint.admin, "/metrics").await.expect("it serves metrics").1
     }
 
     /// Its process.
@@ -136,6 +142,11 @@ impl Drop for Replica {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// The value at the end of a series' line.
+fn value(line: &str) -> Option<f64> {
+    line.rsplit(' ').next()?.parse().ok()
 }
 
 /// What cargo built, or another build of it: measurements take the one of the image, too.

@@ -5,6 +5,7 @@ use clap::{ArgAction, Args};
 use railweave_cni::wire::DEFAULT_SOCKET;
 
 use crate::agent::facts::KUBELET_SOCKET;
+use crate::cli::connection::ConnectionArgs;
 use crate::cli::input::Logging;
 use crate::cli::process::on_all_addresses;
 use crate::cli::variables::{number, switch};
@@ -19,9 +20,8 @@ use crate::cli::variables::{number, switch};
 Ports: SPIDERPOOL_HEALTH_PORT and SPIDERPOOL_METRIC_HTTP_PORT; each answers /v1/runtime/startup, /v1/runtime/readiness,
 /v1/runtime/liveness, /livez, /readyz and /metrics.")]
 pub(crate) struct AgentArgs {
-    /// How to reach the API server [default: the pod's service account, or $KUBECONFIG]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
     /// The node whose pods are served
     #[arg(long, env = "SPIDERPOOL_NODE_NAME", value_name = "NODE")]
     pub(crate) node: String,

@@ -8,7 +8,7 @@ use tracing::info;
 
 use super::AgentArgs;
 use crate::agent::{Agent, Options, SocketServer, router};
-use crate::cli::process::{ProcessError, client, serve_admin, stop_signal, stopped, watch_over};
+use crate::cli::process::{ProcessError, serve_admin, stop_signal, stopped, watch_over};
 use crate::ipam::Cap;
 use crate::telemetry::health::{CACHES, Health, SOCKET};
 use crate::telemetry::metrics::Metrics;
@@ -44,7 +44,7 @@ async fn start(
 ) -> Result<Arc<Agent>, ProcessError> {
     let admin = args.admin_addresses();
     let AgentArgs {
-        kubeconfig,
+        connection,
         node,
         namespace,
         config_map,
@@ -61,7 +61,7 @@ async fn start(
         sysctls,
         logging: _,
     } = args;
-    let client = client(kubeconfig).await?;
+    let client = connection.client().await?;
     let metrics = Metrics::for_agent()?;
     serve_admin(admin, health, &metrics, tasks).await?;
     let options = Options {

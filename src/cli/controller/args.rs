@@ -6,8 +6,10 @@ use axum::http::Uri;
 use clap::Args;
 
 use super::allocation::AllocationArgs;
+use crate::cli::connection::ConnectionArgs;
 use crate::cli::input::Logging;
 use crate::cli::process::on_all_addresses;
+use crate::cli::variables::switch;
 use crate::controllers::certificates::Lifetimes;
 use crate::controllers::leader::Timing;
 
@@ -21,9 +23,8 @@ use crate::controllers::leader::Timing;
 Ports: SPIDERPOOL_WEBHOOK_PORT and SPIDERPOOL_HEALTH_PORT are those of --listen and --admin-listen. The admin port
 answers /livez, /readyz and /metrics; SPIDERPOOL_METRIC_HTTP_PORT opens a second one with the same answers.")]
 pub(crate) struct ControllerArgs {
-    /// How to reach the API server [default: the pod's service account, or $KUBECONFIG]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
     /// The namespace of the release
     #[arg(long, env = "POD_NAMESPACE", default_value = "spiderpool", value_name = "NAMESPACE")]
     pub(crate) namespace: String,
@@ -36,6 +37,10 @@ pub(crate) struct ControllerArgs {
     /// Whether nodes are watched, to warn of resources that none offers
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) watch_nodes: bool,
+    /// Whether the leader serves metrics of each single pool and subnet
+    #[arg(long, env = DEBUG_METRICS, default_value = "false", action = clap::ArgAction::Set, value_name = "BOOL",
+        value_parser = switch(DEBUG_METRICS))]
+    pub(crate) debug_metrics: bool,
     #[command(flatten)]
     pub(crate) endpoints: EndpointArgs,
     #[command(flatten)]
@@ -50,6 +55,8 @@ pub(crate) struct ControllerArgs {
     #[command(flatten)]
     pub(crate) logging: Logging,
 }
+
+const DEBUG_METRICS: &str = "SPIDERPOOL_ENABLED_DEBUG_METRIC";
 
 /// Where the process listens, and where it says that it does.
 #[derive(Clone, Debug, Args)]

@@ -15,7 +15,7 @@ use crate::admission::registration::{Endpoint, Trust};
 use crate::admission::tls::LiveCertificate;
 use crate::admission::{ConnectionLimits, Drain, Options, Server, State, files, router};
 use crate::catalog::{Catalog, ConfigState, Identity};
-use crate::cli::process::{ProcessError, client, serve_admin, stop_signal, stopped, watch_over};
+use crate::cli::process::{ProcessError, serve_admin, stop_signal, stopped, watch_over};
 use crate::controllers::certificates::{CertificateSecret, SecretOptions};
 use crate::controllers::leader::Election;
 use crate::controllers::{FIELD_MANAGER, Leader, Registrar, keep, lead};
@@ -28,9 +28,11 @@ pub(super) async fn run(args: ControllerArgs) -> Result<(), ProcessError> {
     let stop = stop_signal()?;
     let timing = args.election.timing().map_err(ProcessError::Election)?;
     let mut tasks = JoinSet::new();
+    // The lease is renewed over a connection of its own: it neither waits for other work nor shares its fate.
+    let elections = args.connection.client().await?;
     let Replica { server, leader, registrar, secret } = Replica::start(args, &mut tasks).await?;
     let feed = leader.feed.clone();
-    let election = Election::new(leader.client.clone(), &leader.namespace, &leader.name, &identity(), timing);
+    let election = Election::new(elections, &leader.namespace, &leader.name, &identity(), timing);
     let (leads, leading) = watch::channel(false);
     tasks.spawn(lead(leader, registrar, secret, leading));
     let serves = async {
@@ -63,7 +65,7 @@ impl Replica {
     /// Opens the ports and starts the watches.
     async fn start(args: ControllerArgs, tasks: &mut JoinSet<()>) -> Result<Self, ProcessError> {
         let ControllerArgs {
-            kubeconfig,
+            connection,
             namespace,
             name,
             config_map,
@@ -72,10 +74,11 @@ impl Replica {
             tls,
             allocation,
             election: _,
+            debug_metrics: numbers,
             drain_seconds,
             logging: _,
         } = args;
-        let client = client(kubeconfig).await?;
+        let client = connection.client().await?;
         let metrics = Metrics::new()?;
         let health = Health::requiring(&[TLS, CERTIFICATE, CATALOG]);
         serve_admin(endpoints.admin_addresses(), &health, &metrics, tasks).await?;
@@ -103,7 +106,8 @@ impl Replica {
         let recorder =
             Recorder::new(client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance: None });
         let allocation = allocation.options();
-        let leader = Leader { client, namespace, name, config_map, allocation, feed, metrics, recorder };
+        let leader =
+            Leader { client, namespace, name, config_map, allocation, numbers, feed, metrics, recorder };
         let Certificates { trust, secret } = keep_certificates(&leader, certificate, &endpoints, &tls, tasks);
         let endpoint = endpoint(&leader, &endpoints);
         let registrar = Registrar { endpoint, trust, published: watch::Sender::new(None) };

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::keeper::{Keeper, machine};
 use super::world::World;
-use crate::allocator::EndpointFacts;
+use crate::allocator::{EndpointFacts, PodFacts};
 use crate::api::SpiderEndpoint;
 use crate::ipam::{Held, Stickiness};
 use crate::sources::describe;
@@ -160,8 +160,7 @@ impl Question {
 }
 
 fn has_ended(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
+    pod.status.as_ref().is_some_and(PodFacts::has_ended)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Edits;
+use super::world::lives;
 use crate::allocator::{Edit, EndpointFacts, PodFacts};
 use crate::ipam::{Held, Ledgers, Record, told};
 use crate::sources::Mirror;
@@ -42,7 +43,7 @@ impl Unrecorded {
         ledgers: &Ledgers,
     ) {
         let before = std::mem::take(&mut self.found);
-        let runs = |uid: &str| pods.get(uid).is_some_and(|pod| !pod.finished);
+        let runs = |uid: &str| lives(pods, uid);
         for (key, endpoint) in endpoints.iter().filter(|(_, endpoint)| runs(&endpoint.uid)) {
             for (interface, held) in told(&endpoint.details) {
                 let Some(Ok(ledger)) = ledgers.get(&held.pool) else { continue };

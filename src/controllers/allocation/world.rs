@@ -313,7 +313,7 @@ impl World {
 
     /// Whether the pod of this UID is there and has not ended.
     pub(super) fn lives(&self, uid: &str) -> bool {
-        self.pods.get(uid).is_some_and(|pod| !pod.finished)
+        lives(&self.pods, uid)
     }
 
     /// What is known of a node.
@@ -329,6 +329,11 @@ impl World {
     pub(super) fn pools(&self) -> Option<&Pools> {
         self.compiled.as_ref().map(|(_, pools)| pools)
     }
+}
+
+/// Whether the pod of this UID is there and has not ended.
+pub(super) fn lives(pods: &Mirror<PodFacts>, uid: &str) -> bool {
+    pods.get(uid).is_some_and(|pod| !pod.finished)
 }
 
 fn chance(same: bool) -> Vec<News> {

@@ -20,6 +20,8 @@ fn with_every_series(metrics: Metrics) -> Metrics {
     metrics.agent_attaches.with_label_values(&["endpoint"]).inc();
     metrics.ipam_records.with_label_values(&["held"]).set(1);
     metrics.ipam_pools.with_label_values(&["full"]).set(1);
+    metrics.set_pool("rail-1", 8, 3);
+    metrics.set_subnet("rail-1", 254, 246, 1);
     metrics.count_delivery(Duration::from_millis(3));
     metrics.count_release(Duration::from_millis(3));
     metrics
@@ -57,6 +59,7 @@ fn an_agent_is_not_taken_for_a_replica_of_the_controller() {
         "railweave_ca_bundle_in_sync gauge",
         "railweave_leader gauge",
         "spiderpool_total_ippool_counts gauge",
+        "spiderpool_debug_ippool_total_ip_counts gauge",
     ] {
         assert!(!names.contains(of_the_controller), "{of_the_controller}");
     }
