@@ -37,6 +37,8 @@ pub struct Books {
     totals: HashMap<Arc<str>, i64>,
     /// Addresses whose records somebody else took out, since [`Self::take_vanished`].
     vanished: Vec<Held>,
+    /// Whether each pool's numbers are metrics.
+    shown: bool,
 }
 
 /// A pool as it was when its records were read or written.
@@ -73,7 +75,14 @@ impl Books {
         let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
         let resource = ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural());
         let (ledgers, versions, totals) = (Ledgers::default(), HashMap::new(), HashMap::new());
-        Self { client, resource, field_manager, metrics, ledgers, versions, totals, vanished: Vec::new() }
+        let vanished = Vec::new();
+        Self { client, resource, field_manager, metrics, ledgers, versions, totals, vanished, shown: false }
+    }
+
+    /// The same books; each pool's numbers are metrics if `shown`.
+    #[must_use]
+    pub fn showing(self, shown: bool) -> Self {
+        Self { shown, ..self }
     }
 
     /// The kind of pools, for watches.
@@ -104,6 +113,7 @@ impl Books {
     pub fn forget(&mut self, pool: &str) {
         self.ledgers.remove(pool);
         self.versions.remove(pool);
+        self.metrics.forget_pool(pool);
     }
 
     /// The spec that the next write of a pool's records is fenced by.
@@ -286,6 +296,16 @@ impl Books {
             generation: object.metadata.generation.unwrap_or_default(),
         };
         self.versions.insert(pool.into(), Fence { resource_version, edition, counts });
+        self.show(pool);
+    }
+
+    fn show(&self, pool: &str) {
+        let Some(Counts { total: Some(total), free: Some(free), .. }) =
+            self.counts(pool).filter(|_| self.shown)
+        else {
+            return;
+        };
+        self.metrics.set_pool(pool, total, free);
     }
 
     fn apply(&mut self, pool: &Arc<str>, resource_version: String, edits: &[Edit]) {
@@ -304,6 +324,7 @@ impl Books {
         if let Some(known) = self.versions.get_mut(pool) {
             (known.resource_version, known.counts) = (resource_version, counts);
         }
+        self.show(pool);
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct ConnectionArgs {
     kubeconfig: Option<PathBuf>,
     /// How long a watch may say nothing before it goes on over another connection. API servers send a bookmark about every
     /// minute, so a longer silence means that the connection leads nowhere
-    #[arg(long, env = SILENCE, default_value = "120", value_name = "SECONDS", value_parser = seconds(SILENCE, 1))]
+    #[arg(long, env = SILENCE, default_value = "180", value_name = "SECONDS", value_parser = seconds(SILENCE, 1))]
     api_silence: Duration,
 }
 

@@ -1,21 +1,19 @@
-//! Whether a pool must not be allocated from because an older one has the same addresses. The numbers in its status
-//! are written by allocation, together with its records, and only shown as metrics here, where that is asked for.
+//! Whether a pool must not be allocated from because an older one has the same addresses. (The numbers in its status
+//! are written by allocation, together with its records.)
 //!
 //! Two concurrent creates can both pass admission, on two replicas or one: neither was in the other's
 //! catalog. Here the whole cluster is looked at, and the younger pool of each pair gets a condition and an
 //! Event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::StreamExt;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, ObjectMeta, Patch};
 use kube::runtime::events::{Event, EventType};
-use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::conditions::{self, Wanted};
@@ -25,15 +23,30 @@ use super::supervise::timed;
 use super::{ControllerError, Leader, patch_parameters};
 use crate::api::{Condition, GROUP, Kind, VERSION};
 use crate::rules::Overlap;
-use crate::sources::{Backoff, describe};
-use crate::telemetry::metrics::Metrics;
+use crate::sources::describe;
 
 /// The condition's type.
 const OVERLAP: &str = "Overlap";
 /// Changes are looked at together: the check is over all pools.
 const GATHER: Duration = Duration::from_millis(200);
+/// Before what could not be written is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Ranges that a message names.
 const RANGES: usize = 8;
+/// Pools of a page: each may be a megabyte.
+const PAGE: u32 = 50;
+
+/// Pools whose status has the condition, or may have it, with what it says; none where that must be looked at. Nobody else
+/// writes it, so pools are not watched: each address that is given would come with a whole pool.
+type Marked = BTreeMap<String, Option<Said>>;
+
+/// What the condition of a pool, as it was at a moment, says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Said {
+    uid: String,
+    generation: i64,
+    message: Option<String>,
+}
 
 /// What is kept of a pool.
 struct PoolStatus {
@@ -41,87 +54,53 @@ struct PoolStatus {
     conditions: Vec<Condition>,
 }
 
-/// Follows pools until an error.
+/// Follows the catalog until an error.
 pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
     leader.feed.synced().await;
     let pools = api(leader);
-    let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-    let mut events = watcher(pools.clone(), watcher::Config::default()).backoff(backoff).boxed();
     let mut changes = leader.feed.changes.clone();
-    let mut known = BTreeMap::new();
-    let mut listed = false;
-    let mut due = false;
+    let mut marked = marked(&pools).await?;
     loop {
-        tokio::select! {
-            Some(event) = events.next() => match event {
-                Ok(event) => {
-                    listed |= matches!(event, watcher::Event::InitDone);
-                    if leader.numbers {
-                        show(&leader.metrics, &event);
-                    }
-                    due |= note(&mut known, event);
-                }
-                Err(error) => warn!(controller = "pools", "watch failed: {}", describe(&error)),
-            },
-            _ = changes.changed() => {
-                sleep(GATHER).await;
-                changes.mark_unchanged();
-                due = true;
-            }
-        }
-        if listed && due {
-            due = !timed(&leader.metrics, "pools", reconcile(leader, &pools, &mut known)).await?;
-        }
+        let complete = timed(&leader.metrics, "pools", reconcile(leader, &pools, &mut marked)).await?;
+        let wait = if complete { Duration::MAX } else { AGAIN };
+        // The sender lives as long as the catalog.
+        let _ = timeout(wait, changes.changed()).await;
+        sleep(GATHER).await;
+        changes.mark_unchanged();
     }
+}
+
+fn resource() -> ApiResource {
+    let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
+    ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural())
 }
 
 fn api(leader: &Leader) -> Api<DynamicObject> {
-    let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
-    Api::all_with(leader.client.clone(), &ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural()))
+    Api::all_with(leader.client.clone(), &resource())
 }
 
-/// Shows the numbers that a pool's status tells.
-fn show(metrics: &Metrics, event: &watcher::Event<DynamicObject>) {
-    match event {
-        watcher::Event::Init => metrics.forget_pools(),
-        watcher::Event::InitApply(pool) | watcher::Event::Apply(pool) => {
-            let status = &pool.data["status"];
-            // Of a pool that cannot be read nobody knows how many addresses it has.
-            if let Some(total) = status["totalIPCount"].as_i64() {
-                let allocated = status["allocatedIPCount"].as_i64().unwrap_or_default();
-                metrics.set_pool(&pool.name_any(), total, (total - allocated).max(0));
-            }
+/// Pools that an earlier leader wrote the condition of.
+async fn marked(pools: &Api<DynamicObject>) -> Result<Marked, ControllerError> {
+    let (mut marked, mut page) = (Marked::new(), ListParams::default().limit(PAGE));
+    loop {
+        let list = pools.list(&page).await;
+        let list = list.map_err(|source| ControllerError::request("list pools", source))?;
+        let with_condition = list.items.into_iter().filter_map(|pool| {
+            let name = pool.name_any();
+            PoolStatus::of(pool).overlap().is_some().then_some((name, None))
+        });
+        marked.extend(with_condition);
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok(marked),
         }
-        watcher::Event::Delete(pool) => metrics.forget_pool(&pool.name_any()),
-        watcher::Event::InitDone => {}
-    }
-}
-
-/// Takes in one event; returns whether it can change the outcome. Records come and go without that.
-fn note(known: &mut BTreeMap<String, PoolStatus>, event: watcher::Event<DynamicObject>) -> bool {
-    match event {
-        watcher::Event::Init => {
-            known.clear();
-            false
-        }
-        watcher::Event::InitApply(pool) | watcher::Event::Apply(pool) => {
-            let (name, new) = (pool.name_any(), PoolStatus::of(pool));
-            let told = |pool: &PoolStatus| (pool.metadata.generation, pool.conditions.clone());
-            let news = told(&new);
-            known.insert(name, new).is_none_or(|old| told(&old) != news)
-        }
-        watcher::Event::Delete(pool) => known.remove(&pool.name_any()).is_some(),
-        watcher::Event::InitDone => true,
     }
 }
 
 impl PoolStatus {
     fn of(pool: DynamicObject) -> Self {
-        let DynamicObject { mut metadata, data, .. } = pool;
-        metadata.managed_fields = None;
-        metadata.annotations = None;
-        let conditions = serde_json::from_value(data["status"]["conditions"].clone()).unwrap_or_default();
-        Self { metadata, conditions }
+        let conditions = serde_json::from_value(pool.data["status"]["conditions"].clone());
+        Self { metadata: pool.metadata, conditions: conditions.unwrap_or_default() }
     }
 
     fn overlap(&self) -> Option<&Condition> {
@@ -129,42 +108,58 @@ impl PoolStatus {
     }
 }
 
-/// Returns whether everything could be written; if not, an event of the pool is on its way.
+/// Returns whether everything could be written.
 async fn reconcile(
     leader: &Leader,
     pools: &Api<DynamicObject>,
-    known: &mut BTreeMap<String, PoolStatus>,
+    marked: &mut Marked,
 ) -> Result<bool, ControllerError> {
     let catalog = leader.feed.catalog.load_full();
     let found = messages(&catalog.peers.overlaps());
+    let names: BTreeSet<String> = found.keys().chain(marked.keys()).cloned().collect();
     let (mut complete, mut failed) = (true, None);
-    for (name, pool) in known.iter_mut() {
-        let message = found.get(name).map(String::as_str);
-        let Some(conditions) = conditions_with(pool, message, Timestamp::now()) else { continue };
-        let patch = json!({
-            "metadata": { "resourceVersion": pool.metadata.resource_version },
-            "status": { "conditions": conditions },
-        });
-        let patched = pools.patch_status(name, &patch_parameters(), &Patch::Merge(&patch)).await;
-        let patched = match fenced("write the status of a pool", patched) {
-            Ok(Some(patched)) => patched,
-            Ok(None) => {
-                complete = false;
-                continue;
-            }
-            // The pools after it have their turn first.
-            Err(error) => {
-                failed.get_or_insert(error);
-                continue;
-            }
+    for name in names {
+        let Some(pool) = catalog.peers.pool(&name) else {
+            marked.remove(&name);
+            continue;
         };
-        if let Some(message) = message {
-            warn!(pool = name, "{message}");
-            tell(leader, &patched, message).await;
+        let message = found.get(&name).cloned();
+        let said = Said { uid: pool.uid.clone(), generation: pool.generation, message };
+        if marked.get(&name).is_some_and(|known| known.as_ref() == Some(&said)) {
+            continue;
         }
-        *pool = PoolStatus::of(patched);
+        match mark(leader, pools, &name, said.message.as_deref()).await {
+            Ok(true) => drop(marked.insert(name, Some(said))),
+            Ok(false) => complete = false,
+            // The pools after it have their turn first.
+            Err(error) => drop(failed.get_or_insert(error)),
+        }
     }
     failed.map_or(Ok(complete), Err)
+}
+
+/// Sees to it that the condition of a pool says this. Returns whether it does.
+async fn mark(
+    leader: &Leader,
+    pools: &Api<DynamicObject>,
+    name: &str,
+    message: Option<&str>,
+) -> Result<bool, ControllerError> {
+    let read = pools.get_opt(name).await.map_err(|source| ControllerError::request("read a pool", source))?;
+    // One that is gone leaves the catalog.
+    let Some(pool) = read.map(PoolStatus::of) else { return Ok(true) };
+    let Some(conditions) = conditions_with(&pool, message, Timestamp::now()) else { return Ok(true) };
+    let patch = json!({
+        "metadata": { "resourceVersion": pool.metadata.resource_version },
+        "status": { "conditions": conditions },
+    });
+    let patched = pools.patch_status(name, &patch_parameters(), &Patch::Merge(&patch)).await;
+    let Some(patched) = fenced("write the status of a pool", patched)? else { return Ok(false) };
+    if let Some(message) = message {
+        warn!(pool = name, "{message}");
+        tell(leader, &patched, message).await;
+    }
+    Ok(true)
 }
 
 /// For each younger pool, what it overlaps.
@@ -209,9 +204,7 @@ async fn tell(leader: &Leader, pool: &DynamicObject, message: &str) {
         action: "Check".to_owned(),
         secondary: None,
     };
-    let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
-    let resource = ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural());
-    if let Err(error) = leader.recorder.publish(&event, &pool.object_ref(&resource)).await {
+    if let Err(error) = leader.recorder.publish(&event, &pool.object_ref(&resource())).await {
         warn!(pool = pool.name_any(), "failed to write an Event: {}", describe(&error));
     }
 }

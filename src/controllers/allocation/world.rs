@@ -80,7 +80,8 @@ impl World {
             namespaces: Mirror::default(),
             nodes: Mirror::default(),
             facts: Mirror::default(),
-            books: Books::new(leader.client.clone(), FIELD_MANAGER, leader.metrics.clone()),
+            books: Books::new(leader.client.clone(), FIELD_MANAGER, leader.metrics.clone())
+                .showing(leader.numbers),
             reserved: Mirror::default(),
             listing: Vec::new(),
             pools_listed: false,
@@ -144,7 +145,8 @@ impl World {
                 |reserved| (reserved.name_any(), reserved_addresses(&reserved)),
                 Seen::Reserved,
             ),
-            follow(pools, Config::default(), |pool| pool, |event| Seen::Pool(Box::new(event))),
+            // A pool has up to a megabyte of records.
+            follow(pools, Config::default().page_size(50), |pool| pool, |event| Seen::Pool(Box::new(event))),
         ])
     }
 

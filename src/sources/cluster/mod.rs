@@ -7,6 +7,7 @@
 mod collect;
 mod object;
 mod progress;
+mod specs;
 mod watches;
 
 use std::sync::Arc;

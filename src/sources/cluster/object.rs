@@ -73,6 +73,12 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
     })
 }
 
+impl<const METADATA: bool> Stored<METADATA> {
+    pub(super) fn without_status(self) -> Self {
+        Self { status: None, ..self }
+    }
+}
+
 impl<const METADATA: bool> Resource for Stored<METADATA> {
     type DynamicType = ApiResource;
     type Scope = DynamicResourceScope;

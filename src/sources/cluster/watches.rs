@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::object::Stored;
-use super::{ClusterSource, Delivery, Progress};
+use super::{ClusterSource, Delivery, Progress, specs};
 use crate::api::{AttachmentDefinition, GROUP, Kind, VERSION, keys};
 use crate::catalog::ObjectKey;
 use crate::sources::{Backoff, describe};
@@ -43,6 +43,8 @@ pub(super) struct Watched {
 #[derive(Clone, Copy)]
 enum Part {
     Whole,
+    /// All but the status, which changes far more often.
+    Spec,
     Metadata,
 }
 
@@ -68,7 +70,7 @@ pub(super) fn all(source: &ClusterSource) -> Vec<Watched> {
     let custom = |kind: Kind| of_kind(GROUP, VERSION, kind.name(), kind.plural());
     let mut watches = vec![
         custom(Kind::MultusConfig),
-        custom(Kind::IpPool),
+        Watched { part: Part::Spec, ..custom(Kind::IpPool) },
         custom(Kind::Subnet),
         Watched { part: Part::Metadata, ..of_kind("", "v1", "Namespace", "namespaces") },
         // Rules only look names up here; a cluster without Multus has no such kind.
@@ -107,6 +109,12 @@ impl Watched {
                 .backoff(backoff)
                 .map_ok(move |event| map(event, |object| Reduced::whole(kind, object)))
                 .boxed(),
+            Part::Spec => {
+                let metadata = watcher::watcher(self.api::<Stored<true>>(), self.config()).backoff(backoff);
+                specs::follow(metadata.boxed(), self.api::<Stored<false>>(), longest)
+                    .map_ok(move |event| map(event, |object| Reduced::whole(kind, object)))
+                    .boxed()
+            }
             Part::Metadata => watcher::watcher(self.api::<Stored<true>>(), self.config())
                 .backoff(backoff)
                 .map_ok(move |event| map(event, |object| Reduced::metadata(kind, object.metadata)))
@@ -130,7 +138,7 @@ impl Watched {
             ("Node", _) => 50,
             (_, Part::Whole) => 500,
             // Pages come one after the other; these objects are small.
-            (_, Part::Metadata) => 1000,
+            (_, Part::Spec | Part::Metadata) => 1000,
         };
         let config = watcher::Config::default().page_size(page);
         match &self.only {
@@ -228,8 +236,7 @@ impl Reduced {
     fn whole(kind: &'static str, object: Stored<false>) -> Self {
         let Stored { metadata, spec, data, status: state } = object;
         let mut reduced = Self::metadata(kind, metadata);
-        // Records of a pool can be megabytes; admission does not read them.
-        let state = state.filter(|_| kind != "SpiderIPPool").map(|value| status(kind, value));
+        let state = state.map(|value| status(kind, value));
         for (part, value) in [("spec", spec), ("data", data), ("status", state)] {
             if let Some(value) = value {
                 reduced.value[part] = value;
@@ -278,13 +285,12 @@ mod tests {
     }
 
     #[test]
-    fn records_of_pools_and_managed_fields_are_left_behind() {
+    fn managed_fields_are_left_behind() {
         let pool = object(json!({
             "apiVersion": "spiderpool.spidernet.io/v2beta1",
             "kind": "SpiderIPPool",
             "metadata": { "name": "a", "uid": "u", "generation": 7, "managedFields": [{ "manager": "kubectl" }] },
             "spec": { "subnet": "10.0.0.0/24" },
-            "status": { "allocatedIPs": "{}" },
         }));
         let reduced = Reduced::whole("SpiderIPPool", pool);
         assert_eq!(reduced.key, ObjectKey { namespace: String::new(), name: "a".into() });
