@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::api::settings::Settings;
 use crate::api::{AttachmentDefinition, GROUP, Kind, VERSION};
 use crate::catalog::{Assembler, Catalog, Identity};
+use crate::sources::each;
 
 /// Why the cluster could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -77,19 +78,10 @@ pub(super) async fn catalog(client: &Client, identity: Identity, config_map: &st
 pub(super) async fn list(client: &Client, resource: &ApiResource) -> Result<Vec<Value>, ClusterError> {
     const PAGE: u32 = 500;
     let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
-    let mut parameters = ListParams::default().limit(PAGE);
     let mut objects = Vec::new();
-    loop {
-        let what = || resource.plural.clone();
-        let failed = |error| ClusterError::Get { what: what(), source: Box::new(error) };
-        let page = api.list(&parameters).await.map_err(failed)?;
-        let next = page.metadata.continue_.filter(|token| !token.is_empty());
-        objects.extend(page.items.into_iter().map(|object| value(object, resource)));
-        match next {
-            Some(token) => parameters = parameters.continue_token(&token),
-            None => return Ok(objects),
-        }
-    }
+    let listed = each(&api, PAGE, |object| objects.push(value(object, resource))).await;
+    let failed = |error| ClusterError::Get { what: resource.plural.clone(), source: Box::new(error) };
+    listed.map(|()| objects).map_err(failed)
 }
 
 /// The `ConfigMap` of the installation, if it is there.

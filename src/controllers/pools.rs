@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, ObjectMeta, Patch};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch};
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
@@ -23,7 +23,7 @@ use super::supervise::timed;
 use super::{ControllerError, Leader, patch_parameters};
 use crate::api::{Condition, GROUP, Kind, VERSION};
 use crate::rules::Overlap;
-use crate::sources::describe;
+use crate::sources::{FEW, describe, each};
 
 /// The condition's type.
 const OVERLAP: &str = "Overlap";
@@ -33,8 +33,6 @@ const GATHER: Duration = Duration::from_millis(200);
 const AGAIN: Duration = Duration::from_secs(1);
 /// Ranges that a message names.
 const RANGES: usize = 8;
-/// Pools of a page: each may be a megabyte.
-const PAGE: u32 = 50;
 
 /// Pools whose status has the condition, or may have it, with what it says; none where that must be looked at. Nobody else
 /// writes it, so pools are not watched: each address that is given would come with a whole pool.
@@ -81,20 +79,15 @@ fn api(leader: &Leader) -> Api<DynamicObject> {
 
 /// Pools that an earlier leader wrote the condition of.
 async fn marked(pools: &Api<DynamicObject>) -> Result<Marked, ControllerError> {
-    let (mut marked, mut page) = (Marked::new(), ListParams::default().limit(PAGE));
-    loop {
-        let list = pools.list(&page).await;
-        let list = list.map_err(|source| ControllerError::request("list pools", source))?;
-        let with_condition = list.items.into_iter().filter_map(|pool| {
-            let name = pool.name_any();
-            PoolStatus::of(pool).overlap().is_some().then_some((name, None))
-        });
-        marked.extend(with_condition);
-        match list.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => page = page.continue_token(&token),
-            None => return Ok(marked),
+    let mut marked = Marked::new();
+    let listed = each(pools, FEW, |pool| {
+        let name = pool.name_any();
+        if PoolStatus::of(pool).overlap().is_some() {
+            marked.insert(name, None);
         }
-    }
+    });
+    listed.await.map_err(|source| ControllerError::request("list pools", source))?;
+    Ok(marked)
 }
 
 impl PoolStatus {

@@ -8,9 +8,11 @@ mod describe;
 mod directory;
 mod manifest;
 mod mirror;
+mod pages;
 
 pub use backoff::{Backoff, jitter, spread};
 pub use describe::describe;
 pub use directory::{Directory, DirectoryError, View, assemble};
 pub use manifest::{FileProblem, Group, Manifest, default_namespace, is_config, read_manifests};
 pub(crate) use mirror::{Mirror, follow};
+pub(crate) use pages::{FEW, each};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::ResourceExt as _;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use railweave::api::SpiderEndpoint;
 use tokio::sync::mpsc;
@@ -100,6 +100,7 @@ async fn fill_and_empty(installation: &Installation, count: usize, nodes: usize,
         .wait_for("all records to be gone", || async { records(installation).await.is_empty() })
         .await;
     let released = begun.elapsed().saturating_sub(deleted);
+    collect_garbage(installation).await;
     delays.sort();
     let each = f64::from(u32::try_from(count).expect("a few"));
     println!(
@@ -113,6 +114,14 @@ async fn fill_and_empty(installation: &Installation, count: usize, nodes: usize,
         memory_of(leader.pid(), "VmRSS"),
         released.as_millis(),
     );
+}
+
+/// Deletes the endpoints of pods that are gone, as the garbage collector of a cluster does; none runs here.
+async fn collect_garbage(installation: &Installation) {
+    let api = Api::<SpiderEndpoint>::namespaced(installation.cluster.client.clone(), "default");
+    let deleted = api.delete_collection(&DeleteParams::default(), &ListParams::default()).await;
+    deleted.expect("endpoints are deleted");
+    installation.wait_for("the endpoints to go", || async { endpoints(installation).await.is_empty() }).await;
 }
 
 /// Creates the pods, spread over the nodes; when each was bound, by UID.

@@ -69,8 +69,13 @@ impl Replica {
 
     /// How many reviews of pods it has answered.
     pub(crate) async fn reviewed_pods(&self) -> f64 {
+        self.sum_of("railweave_admission_requests_total", r#"webhook="pods""#).await
+    }
+
+    /// The sum of a metric's series with this label.
+    pub(crate) async fn sum_of(&self, name: &str, label: &str) -> f64 {
         self.sum(|series| {
-            series.starts_with("railweave_admission_requests_total{") && series.contains(r#"webhook="pods""#)
+            series.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')) && series.contains(label)
         })
         .await
     }

@@ -17,6 +17,7 @@ use crate::api::{AllocationDetail, GROUP, Kind, SpiderReservedIP, VERSION};
 use crate::catalog::{Catalog, Identity, Objects};
 use crate::ipam::{Attachment, DefaultNetwork, Failure, Intent, NamespaceView, NodeView, Pools};
 use crate::net::RangeSet;
+use crate::sources::{FEW, each};
 
 /// How long what was read is believed, as far as nothing speaks against it.
 const BELIEVED: Duration = Duration::from_secs(30);
@@ -173,15 +174,10 @@ async fn list(client: &Client, kind: Kind) -> Result<Vec<DynamicObject>, kube::E
     let resource = GroupVersionKind::gvk(GROUP, VERSION, kind.name());
     let resource = ApiResource::from_gvk_with_plural(&resource, kind.plural());
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-    let (mut objects, mut parameters) = (Vec::new(), ListParams::default().limit(PAGE));
-    loop {
-        let page = api.list(&parameters).await?;
-        objects.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => parameters = parameters.continue_token(&token),
-            None => return Ok(objects),
-        }
-    }
+    let mut objects = Vec::new();
+    let page = if kind == Kind::IpPool { FEW } else { PAGE };
+    each(&api, page, |object| objects.push(object)).await?;
+    Ok(objects)
 }
 
 /// What no pool hands out.

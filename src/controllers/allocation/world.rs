@@ -21,7 +21,7 @@ use crate::ipam::{
     Attachment, DefaultNetwork, Failure, Holder, Intent, NamespaceView, NodeFacts, Pool, Pools, Stickiness,
 };
 use crate::net::RangeSet;
-use crate::sources::{Mirror, follow};
+use crate::sources::{FEW, Mirror, follow};
 
 /// Pools that are written at a time for their numbers alone: pods that come meanwhile wait for that.
 const COUNTS: usize = 32;
@@ -145,8 +145,7 @@ impl World {
                 |reserved| (reserved.name_any(), reserved_addresses(&reserved)),
                 Seen::Reserved,
             ),
-            // A pool has up to a megabyte of records.
-            follow(pools, Config::default().page_size(50), |pool| pool, |event| Seen::Pool(Box::new(event))),
+            follow(pools, Config::default().page_size(FEW), |pool| pool, |event| Seen::Pool(Box::new(event))),
         ])
     }
 

@@ -10,15 +10,11 @@ use futures::StreamExt;
 use futures::stream::{BoxStream, unfold};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::ListParams;
 use kube::runtime::watcher::{self, Event};
 use tokio::time::sleep;
 
 use super::object::Stored;
-use crate::sources::Backoff;
-
-/// Objects of a page: each may be a megabyte.
-const PAGE: u32 = 50;
+use crate::sources::{Backoff, FEW, each};
 
 type Whole = Stored<false>;
 type Metadata = Stored<true>;
@@ -93,18 +89,11 @@ impl Reader {
         match due {
             Due::All => {
                 let (mut known, mut ready) = (HashMap::new(), VecDeque::new());
-                let mut page = ListParams::default().limit(PAGE);
-                loop {
-                    let list = self.whole.list(&page).await.map_err(watcher::Error::InitialListFailed)?;
-                    for object in list.items {
-                        known.insert(name(&object.metadata), print(&object.metadata));
-                        ready.push_back(Event::InitApply(object.without_status()));
-                    }
-                    match list.metadata.continue_.filter(|token| !token.is_empty()) {
-                        Some(token) => page = page.continue_token(&token),
-                        None => break,
-                    }
-                }
+                let listed = each(&self.whole, FEW, |object| {
+                    known.insert(name(&object.metadata), print(&object.metadata));
+                    ready.push_back(Event::InitApply(object.without_status()));
+                });
+                listed.await.map_err(watcher::Error::InitialListFailed)?;
                 ready.push_back(Event::InitDone);
                 (self.known, self.ready) = (known, ready);
             }
