@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::api::settings::Settings;
 use crate::api::{AttachmentDefinition, GROUP, Kind, VERSION};
 use crate::catalog::{Assembler, Catalog, Identity};
+use crate::cli::connection::{ANSWER, client};
 use crate::sources::each;
 
 /// Why the cluster could not be asked.
@@ -35,7 +36,8 @@ pub(super) async fn connect(context: Option<String>) -> Result<Client, ClusterEr
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
     let config = Config::from_kubeconfig(&options).await;
     let config = config.map_err(|error| ClusterError::Kubeconfig(Box::new(error)))?;
-    Client::try_from(config).map_err(|error| ClusterError::Client(Box::new(error)))
+    // Nothing is watched, so nothing is silent for long.
+    client(config, ANSWER).map_err(|error| ClusterError::Client(Box::new(error)))
 }
 
 /// The pod as it is stored.

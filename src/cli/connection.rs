@@ -1,4 +1,4 @@
-//! How the processes of a cluster reach the API server, and for how long they believe a connection that says nothing.
+//! How the API server is reached, and for how long a connection that says nothing is believed.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::process::ProcessError;
 use super::variables::seconds;
 
 /// Within this an answer begins, or the request is given up and made again by whoever made it.
-const ANSWER: Duration = Duration::from_secs(20);
+pub(super) const ANSWER: Duration = Duration::from_secs(20);
 
 const SILENCE: &str = "RAILWEAVE_API_SILENCE";
 
@@ -32,7 +32,7 @@ pub(super) struct ConnectionArgs {
 impl ConnectionArgs {
     /// A client of the API server, by kubeconfig or service account.
     pub(super) async fn client(&self) -> Result<Client, ProcessError> {
-        let mut config = match &self.kubeconfig {
+        let config = match &self.kubeconfig {
             Some(path) => {
                 let failed =
                     |source| ProcessError::Kubeconfig { path: path.clone(), source: Box::new(source) };
@@ -42,12 +42,16 @@ impl ConnectionArgs {
             }
             None => Config::infer().await.map_err(|source| ProcessError::Infer(Box::new(source)))?,
         };
-        // A path that swallows packets (a load balancer or a NAT entry that is gone) closes nothing: without these bounds
-        // a watch would be believed for five minutes, and an answer waited for without end.
-        config.read_timeout = Some(self.api_silence);
-        config.reset_reader_on_write = true;
-        let builder = ClientBuilder::try_from(config);
-        let builder = builder.map_err(|source| ProcessError::Client(Box::new(source)))?;
-        Ok(builder.with_layer(&TimeoutLayer::new(ANSWER.min(self.api_silence))).build())
+        client(config, self.api_silence).map_err(|source| ProcessError::Client(Box::new(source)))
     }
+}
+
+/// A client that gives a connection up which says nothing for so long. A path that swallows packets (a load balancer or a NAT
+/// entry that is gone) closes nothing: without bounds a watch would be believed for five minutes, and an answer waited for
+/// without end.
+pub(super) fn client(mut config: Config, silence: Duration) -> kube::Result<Client> {
+    config.read_timeout = Some(silence);
+    config.reset_reader_on_write = true;
+    let builder = ClientBuilder::try_from(config)?;
+    Ok(builder.with_layer(&TimeoutLayer::new(ANSWER.min(silence))).build())
 }
