@@ -133,7 +133,16 @@ impl Hands {
             let address = |name| pod.link(name).and_then(|link| pod.first_address(link.index, family));
             let Some(of_nic) = address(nic) else { continue };
             let toward = address(first).unwrap_or(of_nic);
-            found.extend(self.host.source_toward(toward).map_err(refused)?);
+            let node = self.host.source_toward(toward).map_err(refused)?;
+            // One that is valid on a single link is no address of the node elsewhere.
+            let node = node.filter(|node| !matches!(node, IpAddr::V6(node) if node.is_unicast_link_local()));
+            if node.is_none() {
+                log::warn!(
+                    "the node has no address from which it would send to {toward}: the pod does not reach the node, Services and \
+                     what else goes by way of it in this family; give the node an address of it"
+                );
+            }
+            found.extend(node);
         }
         Ok(found)
     }

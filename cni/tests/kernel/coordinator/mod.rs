@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         overlay::one_rail,
         overlay::two_rails_of_two_families,
         overlay::one_rail_of_ipv6,
+        overlay::a_node_without_a_family_of_the_rail,
         overlay::an_overlay_of_shorter_packets,
         overlay::a_rail_of_a_family_that_the_overlay_lacks,
         overlay::eight_rails_in_any_order_and_twice,

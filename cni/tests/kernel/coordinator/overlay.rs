@@ -72,6 +72,20 @@ pub(crate) fn one_rail_of_ipv6() {
     comes_back(&lab.host, &lab.pod, "fd16:11::10", "fd10::4");
 }
 
+/// A rail of both families in a cluster of one: what goes by way of the node cannot in the other, and the log says so.
+pub(crate) fn a_node_without_a_family_of_the_rail() {
+    let lab = node(0, &[4]);
+    lab.rail(1, &[4, 6]);
+    lab.host.ip("-6 address flush dev uplink");
+    lab.add("net1", &plain()).ok();
+    comes_back(&lab.fabric, &lab.pod, "fd16:11::10", "fd99::1");
+    comes_back(&lab.host, &lab.pod, "172.16.11.10", "10.1.20.4");
+    let log = std::fs::read_to_string("/var/log/spidernet/coordinator.log").unwrap();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("the node has no address")).collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(told[0].contains("fd16:11::10"), "{log}");
+}
+
 /// As Cilium says which packets its overlay takes: at the default route alone. Everything that leaves by eth0 keeps to it.
 pub(crate) fn an_overlay_of_shorter_packets() {
     let lab = node(0, &[4, 6]);
