@@ -12,7 +12,7 @@ skip() { say "$*"; exit $impossible; }
 # in_guest SCRIPT ARGUMENTS...: packs what was built and runs guest/SCRIPT in a guest with 8 ports.
 in_guest() {
   local share=target/e2e-vm
-  cd "$vm_source/../.."
+  cd "$vm_source/../.." || return
   "$vm_source/build.sh"
   "$vm_source/pack.sh" "$share"
   "$vm_source/run.sh" -p 8 -l rails -s "$share" -o "$share/guest" -t 1800 "./$1" "${@:2}"
