@@ -159,7 +159,8 @@ impl Cluster {
 
     /// Writes a kubeconfig of a service account, which has the rights that RBAC gives it and no others.
     pub(crate) fn service_account(&self, namespace: &str, name: &str) -> PathBuf {
-        let token = self.kubectl_ok(&["create", "token", name, "--namespace", namespace], "").out;
+        let token =
+            self.kubectl_ok(&["create", "token", name, "--namespace", namespace, "--duration=12h"], "").out;
         let config = Kubeconfig::read_from(&self.kubeconfig).expect("up.sh wrote it");
         let config = json!({
             "apiVersion": "v1",
