@@ -300,12 +300,12 @@ impl Books {
     }
 
     fn show(&self, pool: &str) {
-        let Some(Counts { total: Some(total), free: Some(free), .. }) =
-            self.counts(pool).filter(|_| self.shown)
-        else {
+        if !self.shown {
             return;
-        };
-        self.metrics.set_pool(pool, total, free);
+        }
+        if let Some(Counts { total: Some(total), free: Some(free), .. }) = self.counts(pool) {
+            self.metrics.set_pool(pool, total, free);
+        }
     }
 
     fn apply(&mut self, pool: &Arc<str>, resource_version: String, edits: &[Edit]) {

@@ -50,7 +50,8 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
             }
             () = sleep(AGAIN), if !complete => {}
         }
-        if listed {
+        // With none left, their numbers go as well.
+        if listed && (leader.numbers || !known.is_empty()) {
             complete = timed(&leader.metrics, "subnets", reconcile(leader, &subnets, &known)).await?;
         }
     }
