@@ -4,7 +4,7 @@ use std::sync::Arc;
 use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
 use futures::{FutureExt, StreamExt};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::{PartialObjectMeta, Request};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::json;
@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::counts::Counts;
 use super::edit::Edit;
-use crate::api::{GROUP, Kind, VERSION};
+use crate::api::Kind;
 use crate::ipam::{Edition, Held, Ledger, Ledgers};
 use crate::sources::describe;
 use crate::telemetry::metrics::Metrics;
@@ -72,8 +72,7 @@ impl Books {
     /// Empty books.
     #[must_use]
     pub fn new(client: Client, field_manager: &'static str, metrics: Metrics) -> Self {
-        let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
-        let resource = ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural());
+        let resource = Kind::IpPool.resource();
         let (ledgers, versions, totals) = (Ledgers::default(), HashMap::new(), HashMap::new());
         let vanished = Vec::new();
         Self { client, resource, field_manager, metrics, ledgers, versions, totals, vanished, shown: false }

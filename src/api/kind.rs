@@ -1,5 +1,7 @@
 use std::fmt;
 
+use kube::api::{ApiResource, GroupVersionKind};
+
 /// API group of every custom resource.
 pub const GROUP: &str = "spiderpool.spidernet.io";
 /// The one served and stored version.
@@ -61,6 +63,12 @@ impl Kind {
     #[must_use]
     pub fn singular(self) -> &'static str {
         self.plural().trim_end_matches('s')
+    }
+
+    /// What a client without the type asks the API server for.
+    #[must_use]
+    pub fn resource(self) -> ApiResource {
+        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, VERSION, self.name()), self.plural())
     }
 
     /// Whether objects of this kind live in a namespace.

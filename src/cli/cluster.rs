@@ -6,10 +6,11 @@ use kube::{Api, Client, Config};
 use serde_json::Value;
 
 use crate::api::settings::Settings;
-use crate::api::{AttachmentDefinition, GROUP, Kind, VERSION};
+use crate::api::{AttachmentDefinition, Kind};
 use crate::catalog::{Assembler, Catalog, Identity};
-use crate::cli::connection::{ANSWER, client};
 use crate::sources::each;
+
+use super::connection::{ANSWER, client};
 
 /// Why the cluster could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -107,19 +108,13 @@ fn take(assembler: &mut Assembler, object: &Value, problems: &mut Vec<String>) {
 
 /// The kinds that admission knows.
 pub(super) fn kinds() -> [ApiResource; 6] {
-    let ours = |kind: Kind| resource(GROUP, VERSION, kind.name(), kind.plural());
     [
-        ours(Kind::MultusConfig),
-        ours(Kind::IpPool),
-        ours(Kind::Subnet),
+        Kind::MultusConfig.resource(),
+        Kind::IpPool.resource(),
+        Kind::Subnet.resource(),
         resource("", "v1", "Namespace", "namespaces"),
         resource("", "v1", "Node", "nodes"),
-        resource(
-            AttachmentDefinition::GROUP,
-            AttachmentDefinition::VERSION,
-            AttachmentDefinition::KIND,
-            AttachmentDefinition::PLURAL,
-        ),
+        AttachmentDefinition::resource(),
     ]
 }
 

@@ -5,7 +5,7 @@
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
+use kube::api::{DynamicObject, PostParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::Value;
 use tracing::{error, info};
@@ -13,7 +13,7 @@ use tracing::{error, info};
 use super::supervise::timed;
 use super::{ControllerError, Leader};
 use crate::api::settings::DEFAULTS_KEY;
-use crate::api::{GROUP, Kind, VERSION};
+use crate::api::{GROUP, Kind};
 use crate::sources::describe;
 use crate::yaml;
 
@@ -65,9 +65,7 @@ async fn create(leader: &Leader, manifest: Value) -> Result<(), ControllerError>
             return Ok(());
         }
     };
-    let resource =
-        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, VERSION, kind.name()), kind.plural());
-    let api: Api<DynamicObject> = Api::all_with(leader.client.clone(), &resource);
+    let api: Api<DynamicObject> = Api::all_with(leader.client.clone(), &kind.resource());
     if api.get_metadata_opt(&name).await.map_err(request)?.is_some() {
         return Ok(());
     }

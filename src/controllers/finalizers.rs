@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::stream::{BoxStream, select_all};
 use futures::{StreamExt, TryStreamExt};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch};
+use kube::api::{DynamicObject, ObjectMeta, Patch};
 use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
@@ -16,7 +16,7 @@ use tracing::info;
 use super::error::fenced;
 use super::supervise::timed;
 use super::{ControllerError, Leader, patch_parameters};
-use crate::api::{GROUP, Kind, VERSION, keys};
+use crate::api::{Kind, keys};
 use crate::catalog::Catalog;
 use crate::sources::Backoff;
 
@@ -69,7 +69,7 @@ type Seen = Result<(Kind, ObjectMeta), watcher::Error>;
 fn events(leader: &Leader, kind: Kind) -> BoxStream<'static, Seen> {
     let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     let metadata: Api<PartialObjectMeta<DynamicObject>> =
-        Api::all_with(leader.client.clone(), &resource(kind));
+        Api::all_with(leader.client.clone(), &kind.resource());
     watcher(metadata, watcher::Config::default())
         .backoff(backoff)
         .touched_objects()
@@ -78,11 +78,7 @@ fn events(leader: &Leader, kind: Kind) -> BoxStream<'static, Seen> {
 }
 
 fn api(leader: &Leader, kind: Kind) -> Api<DynamicObject> {
-    Api::all_with(leader.client.clone(), &resource(kind))
-}
-
-fn resource(kind: Kind) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, VERSION, kind.name()), kind.plural())
+    Api::all_with(leader.client.clone(), &kind.resource())
 }
 
 /// Whether the object is gone but for our finalizer. (A deleted object is seen once more, without it.)

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch};
+use kube::api::{DynamicObject, ObjectMeta, Patch};
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
@@ -21,7 +21,7 @@ use super::configuration::shorten;
 use super::error::fenced;
 use super::supervise::timed;
 use super::{ControllerError, Leader, patch_parameters};
-use crate::api::{Condition, GROUP, Kind, VERSION};
+use crate::api::{Condition, Kind};
 use crate::rules::Overlap;
 use crate::sources::{FEW, describe, each};
 
@@ -68,13 +68,8 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
     }
 }
 
-fn resource() -> ApiResource {
-    let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
-    ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural())
-}
-
 fn api(leader: &Leader) -> Api<DynamicObject> {
-    Api::all_with(leader.client.clone(), &resource())
+    Api::all_with(leader.client.clone(), &Kind::IpPool.resource())
 }
 
 /// Pools that an earlier leader wrote the condition of.
@@ -197,7 +192,7 @@ async fn tell(leader: &Leader, pool: &DynamicObject, message: &str) {
         action: "Check".to_owned(),
         secondary: None,
     };
-    if let Err(error) = leader.recorder.publish(&event, &pool.object_ref(&resource())).await {
+    if let Err(error) = leader.recorder.publish(&event, &pool.object_ref(&Kind::IpPool.resource())).await {
         warn!(pool = pool.name_any(), "failed to write an Event: {}", describe(&error));
     }
 }

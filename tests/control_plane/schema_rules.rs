@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
-use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams};
-use kube::core::GroupVersionKind;
-use railweave::api::{GROUP, Kind, VERSION};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use railweave::api::Kind;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Components};
@@ -55,15 +54,11 @@ async fn causes(client: &Client, number: usize, case: &Case) -> Vec<(String, Str
 }
 
 fn object(number: usize, case: &Case, spec: &Value) -> DynamicObject {
-    DynamicObject::new(&format!("case-{number}"), &resource(case.kind)).data(json!({ "spec": spec }))
-}
-
-fn resource(kind: Kind) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, VERSION, kind.name()), kind.plural())
+    DynamicObject::new(&format!("case-{number}"), &case.kind.resource()).data(json!({ "spec": spec }))
 }
 
 fn api(client: &Client, kind: Kind) -> Api<DynamicObject> {
-    let resource = resource(kind);
+    let resource = kind.resource();
     if kind.namespaced() {
         Api::default_namespaced_with(client.clone(), &resource)
     } else {

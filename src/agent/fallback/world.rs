@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::try_join;
 use k8s_openapi::api::core::v1::{Namespace, Node};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{Edits, Request};
 use crate::agent::{Agent, FIELD_MANAGER};
 use crate::allocator::{Books, reserved_addresses};
-use crate::api::{AllocationDetail, GROUP, Kind, SpiderReservedIP, VERSION};
+use crate::api::{AllocationDetail, Kind, SpiderReservedIP};
 use crate::catalog::{Catalog, Identity, Objects};
 use crate::ipam::{Attachment, DefaultNetwork, Failure, Intent, NamespaceView, NodeView, Pools};
 use crate::net::RangeSet;
@@ -171,9 +171,7 @@ fn apply(objects: &mut Objects, kind: Kind, object: DynamicObject) -> bool {
 
 /// All objects of a kind, page by page.
 async fn list(client: &Client, kind: Kind) -> Result<Vec<DynamicObject>, kube::Error> {
-    let resource = GroupVersionKind::gvk(GROUP, VERSION, kind.name());
-    let resource = ApiResource::from_gvk_with_plural(&resource, kind.plural());
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind.resource());
     let mut objects = Vec::new();
     let page = if kind == Kind::IpPool { FEW } else { PAGE };
     each(&api, page, |object| objects.push(object)).await?;

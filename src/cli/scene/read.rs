@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Scene;
 use crate::allocator::{EndpointFacts, NodeState, PodFacts, reserved_addresses};
 use crate::api::settings::Settings;
-use crate::api::{GROUP, Kind, RailNode, SpiderEndpoint, SpiderReservedIP, VERSION};
+use crate::api::{Kind, RailNode, SpiderEndpoint, SpiderReservedIP};
 use crate::catalog::{Assembler, Catalog, Identity};
 use crate::cli::cluster::{ClusterError, config_map, kinds, list, resource};
 use crate::ipam::audit::{ObservedNode, ObservedPod};
@@ -29,8 +29,7 @@ pub(super) async fn from_cluster(
     config_map_name: &str,
 ) -> Result<Scene, ClusterError> {
     let core = |kind: &str, plural: &str| resource("", "v1", kind, plural);
-    let ours = |kind: Kind| resource(GROUP, VERSION, kind.name(), kind.plural());
-    let mut objects = list(client, &ours(Kind::Endpoint)).await?;
+    let mut objects = list(client, &Kind::Endpoint.resource()).await?;
     let mut problems = Vec::new();
     for kind in kinds() {
         match list(client, &kind).await {
@@ -41,7 +40,7 @@ pub(super) async fn from_cluster(
     }
     objects.extend(list(client, &core("Pod", "pods")).await?);
     let others = [
-        ours(Kind::ReservedIp),
+        Kind::ReservedIp.resource(),
         resource("railweave.io", "v1alpha1", "RailNode", "railnodes"),
         resource("apps", "v1", "StatefulSet", "statefulsets"),
     ];

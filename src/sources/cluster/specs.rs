@@ -126,11 +126,10 @@ fn print(metadata: &ObjectMeta) -> u64 {
 #[cfg(test)]
 mod tests {
     use futures::stream::iter;
-    use kube::api::{ApiResource, GroupVersionKind};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::{GROUP, Kind, VERSION};
+    use crate::api::Kind;
     use crate::scripted::{refusal, scripted};
 
     const LIST: &str = "GET /apis/spiderpool.spidernet.io/v2beta1/spiderippools";
@@ -154,8 +153,7 @@ mod tests {
     /// What comes of events of metadata, with these answers to what is read.
     async fn told(events: Vec<Event<Metadata>>, answers: Vec<(&'static str, u16, Value)>) -> Vec<String> {
         let (client, server) = scripted(answers);
-        let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::IpPool.name());
-        let whole = Api::all_with(client, &ApiResource::from_gvk_with_plural(&kind, Kind::IpPool.plural()));
+        let whole = Api::all_with(client, &Kind::IpPool.resource());
         let events = iter(events.into_iter().map(Ok)).boxed();
         let told = follow(events, whole, Duration::from_secs(1)).map(|event| match event {
             Ok(Event::Init) => "listing".to_owned(),

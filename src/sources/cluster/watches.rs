@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use super::object::Stored;
 use super::{ClusterSource, Delivery, Progress, specs};
-use crate::api::{AttachmentDefinition, GROUP, Kind, VERSION, keys};
+use crate::api::{AttachmentDefinition, Kind, keys};
 use crate::catalog::ObjectKey;
 use crate::sources::{Backoff, describe};
 use crate::telemetry::metrics::Metrics;
@@ -56,41 +56,36 @@ enum Presence {
 }
 
 pub(super) fn all(source: &ClusterSource) -> Vec<Watched> {
-    let of_kind = |group: &str, version: &str, kind: &'static str, plural: &str| {
-        let kind_of_group = GroupVersionKind::gvk(group, version, kind);
-        Watched {
-            kind,
-            client: source.client.clone(),
-            resource: ApiResource::from_gvk_with_plural(&kind_of_group, plural),
-            only: None,
-            part: Part::Whole,
-            presence: Presence::Required,
-        }
+    let of_kind = |kind: &'static str, resource: ApiResource| Watched {
+        kind,
+        client: source.client.clone(),
+        resource,
+        only: None,
+        part: Part::Whole,
+        presence: Presence::Required,
     };
-    let custom = |kind: Kind| of_kind(GROUP, VERSION, kind.name(), kind.plural());
+    let custom = |kind: Kind| of_kind(kind.name(), kind.resource());
+    let core = |kind: &'static str, plural: &str| {
+        of_kind(kind, ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", kind), plural))
+    };
     let mut watches = vec![
         custom(Kind::MultusConfig),
         Watched { part: Part::Spec, ..custom(Kind::IpPool) },
         custom(Kind::Subnet),
-        Watched { part: Part::Metadata, ..of_kind("", "v1", "Namespace", "namespaces") },
+        Watched { part: Part::Metadata, ..core("Namespace", "namespaces") },
         // Rules only look names up here; a cluster without Multus has no such kind.
         Watched {
             part: Part::Metadata,
             presence: Presence::Optional,
-            ..of_kind(
-                AttachmentDefinition::GROUP,
-                AttachmentDefinition::VERSION,
-                AttachmentDefinition::KIND,
-                AttachmentDefinition::PLURAL,
-            )
+            ..of_kind(AttachmentDefinition::KIND, AttachmentDefinition::resource())
         },
         Watched {
             only: Some((source.identity.release_namespace.clone(), source.config_map.clone())),
-            ..of_kind("", "v1", "ConfigMap", "configmaps")
+            ..core("ConfigMap", "configmaps")
         },
     ];
     if source.watch_nodes {
-        watches.push(of_kind("", "v1", "Node", "nodes"));
+        watches.push(core("Node", "nodes"));
     }
     watches
 }
