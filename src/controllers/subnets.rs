@@ -40,7 +40,7 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
             Some(event) = events.next() => match event {
                 Ok(event) => {
                     listed |= matches!(event, watcher::Event::InitDone);
-                    note(&mut known, event);
+                    note(&mut known, &leader.metrics, event);
                 }
                 Err(error) => warn!(controller = "subnets", "watch failed: {}", describe(&error)),
             },
@@ -50,21 +50,25 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
             }
             () = sleep(AGAIN), if !complete => {}
         }
-        // With none left, their numbers go as well.
-        if listed && (leader.numbers || !known.is_empty()) {
+        if listed && !known.is_empty() {
             complete = timed(&leader.metrics, "subnets", reconcile(leader, &subnets, &known)).await?;
         }
     }
 }
 
-fn note(known: &mut BTreeMap<String, SpiderSubnet>, event: watcher::Event<SpiderSubnet>) {
+fn note(known: &mut BTreeMap<String, SpiderSubnet>, metrics: &Metrics, event: watcher::Event<SpiderSubnet>) {
     match event {
-        watcher::Event::Init => known.clear(),
+        watcher::Event::Init => {
+            known.clear();
+            // What the list names is shown again.
+            metrics.forget_subnets();
+        }
         watcher::Event::InitApply(subnet) | watcher::Event::Apply(subnet) => {
             known.insert(subnet.name_any(), subnet);
         }
         watcher::Event::Delete(subnet) => {
             known.remove(&subnet.name_any());
+            metrics.forget_subnet(&subnet.name_any());
         }
         watcher::Event::InitDone => {}
     }
@@ -77,9 +81,6 @@ async fn reconcile(
     known: &BTreeMap<String, SpiderSubnet>,
 ) -> Result<bool, ControllerError> {
     let catalog = leader.feed.catalog.load_full();
-    if leader.numbers {
-        show(&leader.metrics, &catalog, known.keys());
-    }
     let (mut complete, mut failed) = (true, None);
     for (name, subnet) in known {
         match reconcile_one(leader, &catalog, subnets, name, subnet).await {
@@ -93,14 +94,11 @@ async fn reconcile(
     failed.map_or(Ok(complete), Err)
 }
 
-/// Shows the numbers of all subnets, and of no other.
-fn show<'n>(metrics: &Metrics, catalog: &Catalog, names: impl Iterator<Item = &'n String>) {
-    metrics.forget_subnets();
-    for (name, shares) in names.filter_map(|name| Some((name, catalog.peers.shares(name)?))) {
-        let pools = i64::try_from(shares.pools.len()).unwrap_or(i64::MAX);
-        let available = shares.total.saturating_sub(shares.allocated);
-        metrics.set_subnet(name, count(shares.total), count(available), pools);
-    }
+/// Shows a subnet in numbers.
+fn show(metrics: &Metrics, name: &str, shares: &Shares) {
+    let pools = i64::try_from(shares.pools.len()).unwrap_or(i64::MAX);
+    let available = shares.total.saturating_sub(shares.allocated);
+    metrics.set_subnet(name, count(shares.total), count(available), pools);
 }
 
 async fn reconcile_one(
@@ -112,6 +110,9 @@ async fn reconcile_one(
 ) -> Result<bool, ControllerError> {
     // What cannot be read keeps what it says.
     let Some(shares) = catalog.peers.shares(name) else { return Ok(true) };
+    if leader.numbers {
+        show(&leader.metrics, name, &shares);
+    }
     let mut complete = true;
     if subnet.metadata.deletion_timestamp.is_some() {
         for pool in &shares.pools {

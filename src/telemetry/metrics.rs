@@ -350,6 +350,14 @@ impl Metrics {
         }
     }
 
+    /// Forgets a subnet.
+    pub fn forget_subnet(&self, name: &str) {
+        for numbers in [&self.subnet_total, &self.subnet_available, &self.subnet_pools] {
+            // It may never have had any.
+            let _ = numbers.remove_label_values(&[name]);
+        }
+    }
+
     /// Forgets the numbers of all subnets.
     pub fn forget_subnets(&self) {
         for numbers in [&self.subnet_total, &self.subnet_available, &self.subnet_pools] {
