@@ -50,7 +50,8 @@ pub struct Catalog {
     /// Advice about the configuration.
     pub config_notices: Vec<Notice>,
     groups: HashMap<Mode, HashMap<String, Group>>,
-    networks: HashMap<ObjectKey, Arc<Network>>,
+    /// In the order of their definitions.
+    networks: Vec<Arc<Network>>,
     counts: Counts,
 }
 
@@ -75,10 +76,11 @@ impl Catalog {
     pub fn compile(objects: &Objects, settings: Settings, identity: &Identity) -> Self {
         let scope = Scope::compile(&settings, &identity.release_namespace);
         let groups = groups::index(objects.networks.values(), &scope);
-        let networks = objects.networks.values().map(|network| {
-            let namespace = network.key.namespace.clone();
-            (ObjectKey { namespace, name: network.nad_name.clone() }, network.clone())
-        });
+        let mut networks: Vec<Arc<Network>> = objects.networks.values().cloned().collect();
+        // Of several that claim one definition, the last by name is found.
+        networks.reverse();
+        networks.sort_by(|a, b| nad_of(a).cmp(&nad_of(b)));
+        networks.dedup_by(|a, b| nad_of(a) == nad_of(b));
         let problems = objects.bad.iter().map(|((kind, key), message)| Problem {
             object: format!("{kind} {key}"),
             message: message.clone(),
@@ -102,7 +104,7 @@ impl Catalog {
             problems: problems.collect(),
             config: ConfigState::default(),
             config_notices: Vec::new(),
-            networks: networks.collect(),
+            networks,
             settings,
             scope,
             groups,
@@ -126,14 +128,18 @@ impl Catalog {
     /// The network behind a `NetworkAttachmentDefinition`, if it is one of ours.
     #[must_use]
     pub fn network_of_nad(&self, nad: &ObjectKey) -> Option<&Network> {
-        self.networks.get(nad).map(|network| &**network)
+        self.find(&nad.namespace, &nad.name)
+    }
+
+    fn find(&self, namespace: &str, nad_name: &str) -> Option<&Network> {
+        let found = self.networks.binary_search_by(|network| nad_of(network).cmp(&(namespace, nad_name)));
+        found.ok().map(|index| &*self.networks[index])
     }
 
     /// The resource of the network behind a `NetworkAttachmentDefinition`, if the network is known and has one.
     #[must_use]
     pub fn resource_of_nad(&self, namespace: &str, name: &str) -> Option<&str> {
-        let key = ObjectKey { namespace: namespace.to_owned(), name: name.to_owned() };
-        self.network_of_nad(&key)?.spec.resource()
+        self.find(namespace, name)?.spec.resource()
     }
 
     /// Sizes for the metrics.
@@ -141,4 +147,9 @@ impl Catalog {
     pub fn counts(&self) -> Counts {
         self.counts
     }
+}
+
+/// Namespace and name of the network's `NetworkAttachmentDefinition`.
+fn nad_of(network: &Network) -> (&str, &str) {
+    (&network.key.namespace, &network.nad_name)
 }

@@ -8,27 +8,42 @@ use super::scope::Scope;
 use crate::rules::{Mode, membership_problem, split_groups};
 
 /// One network as injection sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Member {
-    /// Namespace of the network and of its `NetworkAttachmentDefinition`.
-    pub namespace: Arc<str>,
-    /// Name of the `NetworkAttachmentDefinition`.
-    pub nad_name: Arc<str>,
-    /// Name of the `SpiderMultusConfig`.
-    pub name: Arc<str>,
-    /// Device plugin resource, if the network needs one.
-    pub resource: Option<Arc<str>>,
-    /// What orders it: bond, master or resource.
-    pub rail_key: Arc<str>,
+    network: Arc<Network>,
     /// Whether pods of every namespace may join it.
     pub shared: bool,
     /// What makes it unfit for RDMA groups.
-    pub rdma_problem: Option<Arc<str>>,
+    rdma_problem: Option<Box<str>>,
     /// What makes it unfit for general groups.
-    pub network_problem: Option<Arc<str>>,
+    network_problem: Option<Box<str>>,
 }
 
 impl Member {
+    /// Namespace of the network and of its `NetworkAttachmentDefinition`.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.network.key.namespace
+    }
+
+    /// Name of the `NetworkAttachmentDefinition`.
+    #[must_use]
+    pub fn nad_name(&self) -> &str {
+        &self.network.nad_name
+    }
+
+    /// Name of the `SpiderMultusConfig`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.network.key.name
+    }
+
+    /// Device plugin resource, if the network needs one.
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        self.network.spec.resource()
+    }
+
     /// What makes the network unfit for groups of the mode.
     #[must_use]
     pub fn problem(&self, mode: Mode) -> Option<&str> {
@@ -41,35 +56,31 @@ impl Member {
     /// Whether pods of the namespace may join it.
     #[must_use]
     pub fn serves(&self, namespace: &str) -> bool {
-        self.shared || *self.namespace == *namespace
+        self.shared || self.namespace() == namespace
     }
 
     /// The order of rails: natural by bond, master or resource, then by namespace and name.
     #[must_use]
     pub fn order(&self, other: &Self) -> Ordering {
-        natural_cmp(&self.rail_key, &other.rail_key)
-            .then_with(|| natural_cmp(&self.namespace, &other.namespace))
-            .then_with(|| natural_cmp(&self.name, &other.name))
+        natural_cmp(self.network.spec.rail_key(), other.network.spec.rail_key())
+            .then_with(|| natural_cmp(self.namespace(), other.namespace()))
+            .then_with(|| natural_cmp(self.name(), other.name()))
     }
 
-    pub(super) fn new(network: &Network, scope: &Scope) -> Self {
+    pub(super) fn new(network: &Arc<Network>, scope: &Scope) -> Self {
         let problem =
-            |mode| membership_problem(&network.spec, mode).map(|problem| Arc::from(problem.to_string()));
+            |mode| membership_problem(&network.spec, mode).map(|problem| problem.to_string().into());
         Self {
-            namespace: network.key.namespace.as_str().into(),
-            nad_name: network.nad_name.as_str().into(),
-            name: network.key.name.as_str().into(),
-            resource: network.spec.resource().map(Arc::from),
-            rail_key: network.spec.rail_key().into(),
             shared: scope.shares(&network.key.namespace),
             rdma_problem: problem(Mode::Rdma),
             network_problem: problem(Mode::Network),
+            network: network.clone(),
         }
     }
 }
 
 /// All networks that carry one value of one key, in the order of rails.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// Its name.
     pub name: Arc<str>,

@@ -134,7 +134,7 @@ impl CapacityVerb {
             return Err(Failure::Unknown { what: "group", name: name.to_owned(), known: known() });
         };
         let key = |namespace: &str, name: &str| ObjectKey { namespace: namespace.into(), name: name.into() };
-        Ok(group.members.iter().map(|member| key(&member.namespace, &member.nad_name)).collect())
+        Ok(group.members.iter().map(|member| key(member.namespace(), member.nad_name())).collect())
     }
 
     fn pod(&self, scene: &Scene, networks: &[ObjectKey]) -> Result<Intent, Failure> {

@@ -72,7 +72,7 @@ fn consider<'c>(
     }
     if !members.is_sorted_by(|a, b| a.order(b).is_lt()) {
         members.sort_by(|a, b| a.order(b));
-        members.dedup_by(|a, b| a.nad_name == b.nad_name && a.namespace == b.namespace);
+        members.dedup_by(|a, b| a.nad_name() == b.nad_name() && a.namespace() == b.namespace());
     }
     let plan = plan(request, catalog, members, injected, warnings, trace);
     plan.map(Decision::Inject).map_err(|denial| messages::asked_for(denial, request, first))
@@ -125,7 +125,7 @@ fn join_groups<'c>(
                 .members
                 .iter()
                 .map(|member| &**member)
-                .filter(|member| member.shared || *member.namespace == *request.namespace),
+                .filter(|member| member.shared || member.namespace() == &*request.namespace),
         );
         let joined = &members[before..];
         trace_group(group, joined, request, trace);
@@ -137,8 +137,8 @@ fn join_groups<'c>(
         if broken.peek().is_some() {
             return Err(messages::invalid_members(request, opt_in, name, broken));
         }
-        if joined.iter().any(|member| member.namespace != joined[0].namespace) {
-            let namespaces: BTreeSet<&str> = joined.iter().map(|member| &*member.namespace).collect();
+        if joined.iter().any(|member| member.namespace() != joined[0].namespace()) {
+            let namespaces: BTreeSet<&str> = joined.iter().map(|member| member.namespace()).collect();
             warnings.push(messages::spans_namespaces(name, &namespaces.into_iter().collect::<Vec<_>>()));
         }
         if !injected.is_empty() {
@@ -152,13 +152,13 @@ fn join_groups<'c>(
 fn trace_group(group: &Group, joined: &[&Member], request: &PodRequest<'_>, trace: &mut impl Trace) {
     for (index, member) in joined.iter().enumerate() {
         trace.step("member", || {
-            let resource = member.resource.as_deref().unwrap_or("no resource");
+            let resource = member.resource().unwrap_or("no resource");
             format!(
                 "{:?} rail {}: {}/{} ({resource})",
                 group.name,
                 index + 1,
-                member.namespace,
-                member.nad_name
+                member.namespace(),
+                member.nad_name()
             )
         });
     }
@@ -167,7 +167,10 @@ fn trace_group(group: &Group, joined: &[&Member], request: &PodRequest<'_>, trac
             trace.step("member", || {
                 format!(
                     "{:?}: {}/{} is left out, its namespace does not serve {}",
-                    group.name, member.namespace, member.name, request.namespace
+                    group.name,
+                    member.namespace(),
+                    member.name(),
+                    request.namespace
                 )
             });
         }
@@ -260,7 +263,7 @@ fn needed_resources<'c>(
     let of_pod = own.iter().filter(|entry| !members.iter().any(|member| networks::is(entry, member)));
     let of_pod = of_pod.filter_map(|entry| catalog.resource_of_nad(&entry.namespace, &entry.name));
     let mut needed: Vec<(&str, u64)> = Vec::with_capacity(members.len());
-    for resource in members.iter().filter_map(|member| member.resource.as_deref()).chain(of_pod) {
+    for resource in members.iter().filter_map(|member| member.resource()).chain(of_pod) {
         match needed.iter_mut().find(|(name, _)| *name == resource) {
             Some((_, count)) => *count += 1,
             None => needed.push((resource, 1)),

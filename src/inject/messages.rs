@@ -100,10 +100,10 @@ pub(super) fn invalid_members<'a>(
 ) -> Denial {
     let members: Vec<(&Member, &str)> = members.collect();
     let broken =
-        members.iter().map(|(member, problem)| format!("{}/{} {problem}", member.namespace, member.name));
+        members.iter().map(|(member, problem)| format!("{}/{} {problem}", member.namespace(), member.name()));
     let broken: Vec<String> = broken.collect();
     let first = members.first().map_or_else(String::new, |(member, _)| {
-        format!(". See: kubectl -n {} get spidermultusconfig {} -o yaml", member.namespace, member.name)
+        format!(". See: kubectl -n {} get spidermultusconfig {} -o yaml", member.namespace(), member.name())
     });
     let text = format!(
         "{} asks for group {:?}, and not all its networks can serve it: {}{first}",

@@ -6,7 +6,7 @@ pub(super) use crate::api::networks::{Selected, parse};
 
 /// Whether an entry names the network of a member.
 pub(super) fn is(entry: &Selected<'_>, member: &Member) -> bool {
-    *entry.namespace == *member.namespace && *entry.name == *member.nad_name
+    *entry.namespace == *member.namespace() && *entry.name == *member.nad_name()
 }
 
 /// The annotation's value: the pod's own entries first, then the members that it does not name already.
@@ -24,7 +24,7 @@ pub(super) fn render(own: &[Selected<'_>], members: &[&Member]) -> (String, usiz
         push([&entry.json, "", "", "", ""]);
     }
     for member in members.iter().filter(|member| !own.iter().any(|entry| is(entry, member))) {
-        push(["{\"name\":\"", &member.nad_name, "\",\"namespace\":\"", &member.namespace, "\"}"]);
+        push(["{\"name\":\"", member.nad_name(), "\",\"namespace\":\"", member.namespace(), "\"}"]);
     }
     text.push(']');
     (text, count)

@@ -29,7 +29,8 @@ pub struct Peers {
     pool_index: SubnetIndex<PoolGroup>,
     subnets: BTreeMap<String, Arc<SubnetFacts>>,
     subnet_index: SubnetIndex<Vec<IndexedSubnet>>,
-    nads: BTreeMap<String, BTreeMap<String, Arc<NadFacts>>>,
+    /// In the order of namespace and name.
+    nads: Vec<Arc<NadFacts>>,
     networks: BTreeMap<String, Vec<Arc<NetworkFacts>>>,
 }
 
@@ -92,10 +93,8 @@ impl Peers {
                 peers.subnet_index.entry(subnet).push(indexed);
             }
         }
-        for nad in nads {
-            let names = peers.nads.entry(nad.namespace.clone()).or_default();
-            names.insert(nad.name.clone(), nad.clone());
-        }
+        peers.nads = nads.cloned().collect();
+        peers.nads.sort_by(|a, b| a.key().cmp(&b.key()));
         peers
     }
 
@@ -133,7 +132,8 @@ impl Peers {
     /// The network attachment definition of this name.
     #[must_use]
     pub fn nad(&self, namespace: &str, name: &str) -> Option<&NadFacts> {
-        self.nads.get(namespace)?.get(name).map(Arc::as_ref)
+        let found = self.nads.binary_search_by(|nad| nad.key().cmp(&(namespace, name)));
+        found.ok().map(|index| &*self.nads[index])
     }
 
     /// Names of the pools that a reference means: a name, or a pattern with `*`, `?` or `[..]`.

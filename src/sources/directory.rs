@@ -288,7 +288,7 @@ spec:
         assert_eq!((counts.networks, counts.namespaces), (2, 1));
         let members = &view.catalog.group(Mode::Rdma, "rails").unwrap().members;
         let names: Vec<String> =
-            members.iter().map(|member| format!("{}/{}", member.namespace, member.name)).collect();
+            members.iter().map(|member| format!("{}/{}", member.namespace(), member.name())).collect();
         assert_eq!(names, ["default/gpu1", "default/gpu2"], "without a namespace, as kubectl does");
     }
 

@@ -67,6 +67,12 @@ pub struct NadFacts {
     pub owner: Option<String>,
 }
 
+impl NadFacts {
+    pub(super) fn key(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+}
+
 impl PoolFacts {
     /// Subnet, and `ips` without `excludeIPs`; none if any of it cannot be read.
     #[must_use]

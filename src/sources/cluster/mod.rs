@@ -64,8 +64,9 @@ enum Delivery {
     Absent(&'static str),
 }
 
-/// Deliveries on their way; a full channel slows the watches down, not the server.
-const DELIVERIES: usize = 1024;
+/// Deliveries on their way; a full channel slows the watches down, not the server. Each is a tree of values, many times as
+/// large as what is kept of it.
+const DELIVERIES: usize = 64;
 
 impl ClusterSource {
     /// Starts the watches in `tasks`; they run until those are aborted.
