@@ -24,7 +24,7 @@ mod supervise;
 
 use kube::Client;
 use kube::api::PatchParams;
-use kube::runtime::events::Recorder;
+use kube::runtime::events::{Recorder, Reporter};
 use tokio::sync::watch;
 
 use crate::sources::cluster::Feed;
@@ -42,6 +42,12 @@ pub const FIELD_MANAGER: &str = "railweave";
 /// How objects are patched, other than by server-side apply.
 fn patch_parameters() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// Writes Events. It counts what it says again, and for that remembers everything that it said in the last minutes.
+#[must_use]
+pub fn recorder(client: Client) -> Recorder {
+    Recorder::new(client, Reporter { controller: FIELD_MANAGER.into(), instance: None })
 }
 
 /// What every loop of the leader works with.
@@ -63,7 +69,7 @@ pub struct Leader {
     pub feed: Feed,
     /// Where work is counted.
     pub metrics: Metrics,
-    /// Writes Events.
+    /// Writes Events that may repeat; [`recorder`] makes another one for those that do not.
     pub recorder: Recorder,
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kube::Api;
-use kube::runtime::events::{Recorder, Reporter};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -18,7 +17,7 @@ use crate::catalog::{Catalog, ConfigState, Identity};
 use crate::cli::process::{ProcessError, serve_admin, stop_signal, stopped, watch_over};
 use crate::controllers::certificates::{CertificateSecret, SecretOptions};
 use crate::controllers::leader::Election;
-use crate::controllers::{FIELD_MANAGER, Leader, Registrar, keep, lead};
+use crate::controllers::{Leader, Registrar, keep, lead, recorder};
 use crate::sources::cluster::{ClusterSource, Feed};
 use crate::telemetry::health::{CATALOG, CERTIFICATE, CONFIGURATION, Health, TLS};
 use crate::telemetry::metrics::Metrics;
@@ -103,8 +102,7 @@ impl Replica {
             metrics: metrics.clone(),
         })
         .await?;
-        let recorder =
-            Recorder::new(client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance: None });
+        let recorder = recorder(client.clone());
         let allocation = allocation.options();
         let leader =
             Leader { client, namespace, name, config_map, allocation, numbers, feed, metrics, recorder };

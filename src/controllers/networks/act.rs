@@ -9,11 +9,10 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use super::plan::{Apply, Plan, Removal, Report};
-use super::{definitions, networks};
-use crate::api::{GROUP, Kind, VERSION};
+use crate::api::{AttachmentDefinition, GROUP, Kind, VERSION};
 use crate::catalog::ObjectKey;
 use crate::controllers::error::fenced;
-use crate::controllers::{ControllerError, FIELD_MANAGER, Leader, patch_parameters};
+use crate::controllers::{ControllerError, FIELD_MANAGER, Leader, patch_parameters, recorder};
 use crate::sources::describe;
 
 const WRITING: &str = "write a NetworkAttachmentDefinition";
@@ -85,7 +84,7 @@ async fn write(leader: &Leader, apply: &Apply) -> Result<Written, ControllerErro
         parameters = parameters.force();
     }
     let api: Api<DynamicObject> =
-        Api::namespaced_with(leader.client.clone(), &definition.namespace, &definitions());
+        Api::namespaced_with(leader.client.clone(), &definition.namespace, &AttachmentDefinition::resource());
     match api.patch(&definition.name, &parameters, &Patch::Apply(&manifest)).await {
         Err(kube::Error::Api(status))
             if (400..500).contains(&status.code) && ![404, 409, 429].contains(&status.code) =>
@@ -110,7 +109,8 @@ async fn delete(leader: &Leader, network: &ObjectKey, removal: &Removal) -> Resu
     let Removal { key, uid, resource_version } = removal;
     let (uid, resource_version) = (Some(uid.clone()), Some(resource_version.clone()));
     let parameters = DeleteParams::default().preconditions(Preconditions { uid, resource_version });
-    let api: Api<DynamicObject> = Api::namespaced_with(leader.client.clone(), &key.namespace, &definitions());
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(leader.client.clone(), &key.namespace, &AttachmentDefinition::resource());
     let deleted = api.delete(&key.name, &parameters).await;
     if fenced("delete a NetworkAttachmentDefinition", deleted)?.is_some() {
         info!(%network, definition = %key, "removed");
@@ -138,7 +138,7 @@ async fn tell(
 }
 
 fn api(leader: &Leader, key: &ObjectKey) -> Api<DynamicObject> {
-    Api::namespaced_with(leader.client.clone(), &key.namespace, &networks())
+    Api::namespaced_with(leader.client.clone(), &key.namespace, &Kind::MultusConfig.resource())
 }
 
 /// An Event that cannot be written is no reason to stop: the condition says the same.
@@ -164,7 +164,9 @@ async fn publish(leader: &Leader, key: &ObjectKey, report: &Report) {
         resource_version: Some(report.resource_version.clone()),
         field_path: None,
     };
-    if let Err(error) = leader.recorder.publish(&event, &network).await {
+    // Thousands of networks may be rendered in a minute, each once: not worth remembering.
+    let recorder = if whole { recorder(leader.client.clone()) } else { leader.recorder.clone() };
+    if let Err(error) = recorder.publish(&event, &network).await {
         warn!(network = %key, "failed to write an Event: {}", describe(&error));
     }
 }

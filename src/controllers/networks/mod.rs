@@ -21,14 +21,14 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::{BoxStream, FuturesUnordered, select};
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::api::DynamicObject;
 use kube::runtime::{WatchStreamExt, watcher};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::supervise::timed;
 use super::{ControllerError, Leader};
-use crate::api::{AttachmentDefinition, GROUP, Kind, VERSION};
+use crate::api::{AttachmentDefinition, Kind};
 use crate::catalog::ObjectKey;
 use crate::sources::cluster::is_absent;
 use crate::sources::{Backoff, describe};
@@ -39,6 +39,8 @@ use queue::Queue;
 
 /// Networks that are worked on at a time.
 const CONCURRENCY: usize = 8;
+/// Objects of one page of a list. They come whole, with managed fields, of which next to nothing is kept.
+const PAGE: u32 = 100;
 
 /// What a watch says.
 enum Seen {
@@ -55,8 +57,10 @@ struct Work {
 
 /// Follows networks and definitions until an error.
 pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
-    let networks = events(Api::all_with(leader.client.clone(), &networks())).map(Seen::Network);
-    let definitions = events(Api::all_with(leader.client.clone(), &definitions())).map(Seen::Definition);
+    let networks =
+        events(Api::all_with(leader.client.clone(), &Kind::MultusConfig.resource())).map(Seen::Network);
+    let definitions =
+        events(Api::all_with(leader.client.clone(), &AttachmentDefinition::resource())).map(Seen::Definition);
     let mut events = select(networks, definitions);
     let mut work = Work::default();
     let mut running = FuturesUnordered::new();
@@ -84,24 +88,10 @@ pub(super) async fn run(leader: &Leader) -> Result<(), ControllerError> {
     }
 }
 
-fn networks() -> ApiResource {
-    let kind = GroupVersionKind::gvk(GROUP, VERSION, Kind::MultusConfig.name());
-    ApiResource::from_gvk_with_plural(&kind, Kind::MultusConfig.plural())
-}
-
-fn definitions() -> ApiResource {
-    let kind = GroupVersionKind::gvk(
-        AttachmentDefinition::GROUP,
-        AttachmentDefinition::VERSION,
-        AttachmentDefinition::KIND,
-    );
-    ApiResource::from_gvk_with_plural(&kind, AttachmentDefinition::PLURAL)
-}
-
 /// The longest wait is also how late an installed kind is noticed.
 fn events(api: Api<DynamicObject>) -> BoxStream<'static, watcher::Result<watcher::Event<DynamicObject>>> {
     let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-    watcher(api, watcher::Config::default()).backoff(backoff).boxed()
+    watcher(api, watcher::Config::default().page_size(PAGE)).backoff(backoff).boxed()
 }
 
 impl Work {

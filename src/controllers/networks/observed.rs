@@ -1,6 +1,5 @@
 //! What is kept of each object that a watch tells.
 
-use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, OwnerReference};
@@ -56,7 +55,7 @@ pub(super) struct Definition {
     /// Of `spec.config`, which is only compared, and would be the larger part of what is kept.
     config: Fingerprint,
     /// Keys of annotations that we applied, some of which may be gone from the network since.
-    applied: BTreeSet<String>,
+    applied: Box<[String]>,
 }
 
 /// Namespace and name of an object.
