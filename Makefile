@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 .PHONY: help
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## the guide end to end in one process, over real HTTPS: a plain pod becomes a pod with eight rails
@@ -54,10 +54,10 @@ bench-load: ## the server under load over TLS at 1, 16 and 64 connections, besid
 	@cargo bench --features mimalloc --bench load
 
 .PHONY: bench-cluster
-bench-cluster: ## on a real API server: what a pod costs it, a replica of a big cluster, bursts of pods
+bench-cluster: image ## the program of the image on a real API server: what a pod costs, a replica of a big cluster, bursts, addresses
 	@e2e/cluster/build.sh
-	@cargo build --profile bench --features mimalloc --bin railweave
-	@RAILWEAVE_MEASURE=1 RAILWEAVE_PROGRAM=$(CURDIR)/target/release/railweave cargo test --test control_plane
+	@MIMALLOC_PURGE_DELAY=10 RAILWEAVE_PROGRAM=$(CURDIR)/target/$$(uname -m)-unknown-linux-musl/release/railweave \
+	  RAILWEAVE_MEASURE=1 cargo test --test control_plane
 
 .PHONY: generate
 generate: ## write the generated files again (CRDs, chart, command-line reference, metrics table)

@@ -19,6 +19,8 @@ ARCHITECTURE = os.environ["ARCHITECTURE"]
 NAME = "railweave"
 # Nobody in particular; the chart runs it as the same user.
 USER = 65532
+# Memory that is free goes back to the system after 10 ms, not after a second; as in the Dockerfile and the Makefile.
+ENVIRONMENT = ["MIMALLOC_PURGE_DELAY=10"]
 
 
 def tar(files):
@@ -61,6 +63,7 @@ def image(binaries):
         "created": created,
         "config": {
             "User": f"{USER}:{USER}",
+            "Env": ENVIRONMENT,
             "Entrypoint": ["/railweave"],
             "Cmd": ["controller"],
             "ExposedPorts": {"5720/tcp": {}, "5722/tcp": {}},
