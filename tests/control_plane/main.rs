@@ -28,6 +28,7 @@ mod chart_flags;
 mod cluster;
 mod control_plane;
 mod crds;
+mod device;
 mod documents;
 mod facts;
 mod families;
@@ -152,6 +153,7 @@ fn trials() -> Vec<Trial> {
         agent::survives_being_killed,
         storm::of_pods_while_leader_and_agents_are_killed,
         agent::gives_back_what_could_not_be_attached,
+        device::decides_what_shows_at_attach_time,
         plugin::attaches_checks_and_detaches,
         plugin::gives_back_the_address_in_conflict_and_no_other,
         audit::mends_what_two_reads_prove,
@@ -184,8 +186,12 @@ static MACHINE: RwLock<()> = RwLock::new(());
 
 fn trial<F: Future<Output = ()> + 'static>(name: &'static str, test: fn() -> F) -> Trial {
     Trial::ignorable_test(name, move || {
-        let facts_missing = || name.starts_with("facts::").then(facts::missing).flatten();
-        if let Some(reason) = cluster::missing().or_else(facts_missing) {
+        let more = || match name.split_once("::")?.0 {
+            "facts" => facts::missing(),
+            "device" => device::missing(),
+            _ => None,
+        };
+        if let Some(reason) = cluster::missing().or_else(more) {
             return Ok(Completion::ignored_with(reason));
         }
         // A test that panicked has nothing to do with the next one.
