@@ -61,7 +61,11 @@ build() {
   say "  $1: $((SECONDS - begun)) s, $(($(stat -c %s "$target") / 1048576)) MiB"
 }
 
+look() { only_look=1; for component; do build "$component"; done; }
 mkdir -p "$cache"
+# What is fresh needs no turn.
+(look "$@") && exit 0
+[ -z "$only_look" ] || exit 1
 # One build at a time: two would compile the same packages side by side.
 exec 9>"$cache/build.lock"
 flock -n 9 || { say "waiting for another build"; ticking "waiting for another build" flock 9; }
