@@ -264,6 +264,20 @@ fn control_plane_cpu(cluster: &Cluster) -> f64 {
     ["kube-apiserver", "etcd"].map(|component| cpu_of(cluster.pid(component))).iter().sum()
 }
 
+/// Waits until API server and etcd have nothing to do: after new definitions of kinds, the API server works for seconds
+/// on what it publishes of them.
+pub(crate) async fn settled(cluster: &Cluster) {
+    let mut quiet = 0;
+    for _ in 0..60 {
+        let before = control_plane_cpu(cluster);
+        sleep(Duration::from_secs(1)).await;
+        quiet = if control_plane_cpu(cluster) - before <= 100.0 { quiet + 1 } else { 0 };
+        if quiet == 2 {
+            return;
+        }
+    }
+}
+
 /// Waits until there are as many definitions for Multus, and their networks say so.
 async fn definitions(installation: &Installation, count: usize) {
     let leader = &installation.replicas[0];

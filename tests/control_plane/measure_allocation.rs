@@ -16,7 +16,7 @@ use crate::allocation::{
     RAILS, bound_pod, create_nodes, delete_pods, endpoints, installed, network_of_rail, records,
 };
 use crate::installation::{Installation, Options};
-use crate::measure::{cpu_of, memory_of};
+use crate::measure::{cpu_of, memory_of, settled};
 
 /// Pods of 8 rails: 100 on one node and on ten, 1,000 on 125, from pools of exactly that size; then 1,000 from a pool
 /// for each of 256 nodes and rail. Each is filled, emptied and filled again.
@@ -28,6 +28,7 @@ pub(crate) async fn what_addresses_cost() {
     println!("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     for (pods, nodes) in [(100, 1), (100, 10), (1000, 125)] {
         let installation = installed(&format!("cost-{pods}-{nodes}"), pods, nodes).await;
+        settled(&installation.cluster).await;
         for _ in 0..2 {
             fill_and_empty(&installation, pods, nodes, RAILS).await;
         }
@@ -38,6 +39,7 @@ pub(crate) async fn what_addresses_cost() {
     }
     create_nodes(&installation, 125);
     installation.knows_rails(RAILS).await;
+    settled(&installation.cluster).await;
     for _ in 0..2 {
         fill_and_empty(&installation, 1000, 125, 256 * RAILS).await;
     }
