@@ -115,7 +115,7 @@ fn registration(args: RegistrationArgs, console: &mut Console) -> Result<String,
         trust: &trust,
         owner: None,
     };
-    let Rendered { mutating, validating, final_state } = registration.render();
+    let Rendered { mutating, validating, final_state, suspension: _ } = registration.render();
     let policies = final_state.into_iter().flat_map(|FinalState { parameter, pods, namespaces }| {
         [pods.policy, pods.binding, namespaces.policy, namespaces.binding, parameter]
     });

@@ -125,8 +125,15 @@ impl Installation {
     /// Waits until the policies on the final pod are in force, a few seconds after the webhooks changed.
     pub(crate) async fn policies_in_force(&self) {
         let parameter = format!("{CONTROLLER}-final-state");
-        let parameter = ["get", "mutatingwebhookconfiguration", &parameter];
-        self.wait_for("the policies", || async { self.cluster.kubectl(&parameter, "").ok }).await;
+        let parameter = ["get", "mutatingwebhookconfiguration", &parameter, "-o", "json"];
+        self.wait_for("the policies", || async {
+            let printed = self.cluster.kubectl(&parameter, "");
+            let parameter: Value = serde_json::from_str(&printed.out).unwrap_or_default();
+            let included = &parameter["metadata"]["annotations"]["railweave.io/included-namespaces"];
+            // Until then it is suspended.
+            included.as_str().is_some_and(|included| included != "^$")
+        })
+        .await;
         // The API server needs a moment to see it.
         sleep(Duration::from_millis(500)).await;
     }

@@ -7,7 +7,9 @@
 //! API servers take up changed policies once a second, and learn of webhooks and policies separately. So the
 //! policies themselves never change: which namespaces are in scope stands in their parameter. That is an object
 //! of the same kind as the webhook configuration, because an API server sees writes to one kind in order: a
-//! parameter that was removed before the webhooks changed is gone before they change.
+//! parameter that was suspended before the webhooks changed is suspended before they change. As long as there are
+//! policies there is a parameter: API servers of Kubernetes 1.37 look for a missing one with a request to themselves for
+//! each pod, and refuse the pod if that takes a second.
 
 use serde_json::{Value, json};
 
@@ -29,7 +31,7 @@ pub const NAMESPACES_SUFFIX: &str = "-namespaces";
 /// The policies on the final pod, and the parameter that puts them in force.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FinalState {
-    /// `MutatingWebhookConfiguration` without webhooks; as long as it is absent, the policies let everything pass.
+    /// `MutatingWebhookConfiguration` without webhooks.
     pub parameter: Value,
     /// On pods with an inject key of their own.
     pub pods: Policy,
@@ -58,12 +60,20 @@ pub(super) fn render(registration: &Registration<'_>) -> FinalState {
 
 fn parameter(registration: &Registration<'_>) -> Value {
     let scope = registration.scope;
-    let mut parameter = registration.object("MutatingWebhookConfiguration", PARAMETER_SUFFIX);
     // An empty pattern matches every name, and an empty line none.
     let excluded =
         if scope.exclude.is_empty() { "^$".to_owned() } else { selection::pattern(&scope.exclude) };
-    parameter["metadata"]["annotations"] =
-        json!({ EXCLUDED: excluded, INCLUDED: selection::pattern(&scope.include) });
+    with_patterns(registration, &excluded, &selection::pattern(&scope.include))
+}
+
+/// The parameter that excludes every namespace.
+pub(super) fn suspension(registration: &Registration<'_>) -> Value {
+    with_patterns(registration, "", "^$")
+}
+
+fn with_patterns(registration: &Registration<'_>, excluded: &str, included: &str) -> Value {
+    let mut parameter = registration.object("MutatingWebhookConfiguration", PARAMETER_SUFFIX);
+    parameter["metadata"]["annotations"] = json!({ EXCLUDED: excluded, INCLUDED: included });
     parameter
 }
 

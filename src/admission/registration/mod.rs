@@ -68,6 +68,9 @@ pub struct Rendered {
     pub validating: Value,
     /// The policies on the final pod; absent while injection is off.
     pub final_state: Option<FinalState>,
+    /// A parameter with which the policies let everything pass. Without any parameter they do so, too, but an API server
+    /// of Kubernetes 1.37 then asks itself for it with each pod, and refuses the pod where that takes a second.
+    pub suspension: Value,
 }
 
 impl Registration<'_> {
@@ -78,6 +81,7 @@ impl Registration<'_> {
             mutating: webhooks::mutating(self),
             validating: webhooks::validating(self),
             final_state: self.settings.inject.enabled.then(|| final_state::render(self)),
+            suspension: final_state::suspension(self),
         }
     }
 
@@ -183,6 +187,21 @@ mod tests {
         let narrowed = fixture.render().final_state.unwrap();
         assert_eq!(narrowed.parameter, golden(include_str!("golden/parameter.yaml")));
         assert_eq!((narrowed.pods, narrowed.namespaces), (plain.pods, plain.namespaces));
+    }
+
+    #[test]
+    fn a_suspended_parameter_excludes_every_namespace_and_is_the_same_object() {
+        for fixture in [Fixture::new(), Fixture::injecting()] {
+            let Rendered { suspension, final_state, .. } = fixture.render();
+            assert_eq!(
+                suspension["metadata"]["annotations"],
+                json!({ "railweave.io/excluded-namespaces": "", "railweave.io/included-namespaces": "^$" })
+            );
+            if let Some(FinalState { parameter, .. }) = final_state {
+                assert_eq!(suspension["kind"], parameter["kind"]);
+                assert_eq!(suspension["metadata"]["name"], parameter["metadata"]["name"]);
+            }
+        }
     }
 
     #[test]

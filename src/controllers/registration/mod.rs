@@ -51,8 +51,8 @@ struct Work<'a> {
     registrar: &'a Registrar,
     owner: Option<Value>,
     stored: Stored,
-    /// A parameter of the policies, and when it may be written.
-    due: Option<(Value, Instant)>,
+    /// The parameter of the policies, none where there should be no policies, and when it may be written or removed.
+    due: Option<(Option<Value>, Instant)>,
 }
 
 /// Registers, and repairs the registration, until an error.
@@ -132,26 +132,23 @@ impl Work<'_> {
         .render()
     }
 
-    /// A policy must never mean a pod that the webhooks do not: with another scope its parameter is taken away
-    /// first, and put back when everybody has seen the new one.
+    /// A policy must never mean a pod that the webhooks do not: with another scope its parameter is suspended
+    /// first, and put back when everybody has seen the new one. It outlives the policies, see [`Rendered::suspension`].
     async fn reconcile(&mut self, trust: &Trust) -> Result<(), ControllerError> {
         let desired = self.render(trust);
         let parameter = Target::Parameter.of(&desired);
         let other_scope = self.stored.differs(Target::Parameter, parameter, trust);
         if other_scope {
-            self.delete(Target::Parameter).await?;
+            self.apply(Target::Parameter, &desired.suspension, trust).await?;
         }
         self.apply_webhooks(&desired, trust).await?;
         self.apply_policies(&desired, trust).await?;
-        self.due = match (parameter, self.due.take()) {
-            (Some(parameter), due) if other_scope => {
-                let known = due.filter(|(waiting, _)| waiting == parameter);
-                Some(known.unwrap_or_else(|| (parameter.clone(), Instant::now() + SETTLE)))
-            }
-            _ => None,
-        };
-        if let Some((parameter, _)) = self.due.take_if(|(_, time)| *time <= Instant::now()) {
-            self.apply(Target::Parameter, &parameter, trust).await?;
+        let due = self.due.take().filter(|(waiting, _)| waiting.as_ref() == parameter);
+        self.due = other_scope.then(|| due.unwrap_or_else(|| (parameter.cloned(), Instant::now() + SETTLE)));
+        match self.due.take_if(|(_, time)| *time <= Instant::now()) {
+            Some((Some(parameter), _)) => self.apply(Target::Parameter, &parameter, trust).await?,
+            Some((None, _)) => self.delete(Target::Parameter).await?,
+            None => {}
         }
         self.announce(trust);
         Ok(())
