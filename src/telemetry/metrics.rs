@@ -337,32 +337,30 @@ impl Metrics {
 
     /// Forgets a pool.
     pub fn forget_pool(&self, name: &str) {
-        for numbers in [&self.pool_total, &self.pool_available] {
-            // It may never have had any.
-            let _ = numbers.remove_label_values(&[name]);
-        }
+        forget(&self.numbers_of_pools(), name);
     }
 
     /// Forgets the numbers of all pools.
     pub fn forget_pools(&self) {
-        for numbers in [&self.pool_total, &self.pool_available] {
-            numbers.reset();
-        }
+        self.numbers_of_pools().into_iter().for_each(IntGaugeVec::reset);
     }
 
     /// Forgets a subnet.
     pub fn forget_subnet(&self, name: &str) {
-        for numbers in [&self.subnet_total, &self.subnet_available, &self.subnet_pools] {
-            // It may never have had any.
-            let _ = numbers.remove_label_values(&[name]);
-        }
+        forget(&self.numbers_of_subnets(), name);
     }
 
     /// Forgets the numbers of all subnets.
     pub fn forget_subnets(&self) {
-        for numbers in [&self.subnet_total, &self.subnet_available, &self.subnet_pools] {
-            numbers.reset();
-        }
+        self.numbers_of_subnets().into_iter().for_each(IntGaugeVec::reset);
+    }
+
+    fn numbers_of_pools(&self) -> [&IntGaugeVec; 2] {
+        [&self.pool_total, &self.pool_available]
+    }
+
+    fn numbers_of_subnets(&self) -> [&IntGaugeVec; 3] {
+        [&self.subnet_total, &self.subnet_available, &self.subnet_pools]
     }
 
     /// Shows when the serving certificate expires.
@@ -452,6 +450,13 @@ impl Times<'_> {
 
 fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Forgets a series; it may never have been there.
+fn forget(numbers: &[&IntGaugeVec], label: &str) {
+    for series in numbers {
+        let _ = series.remove_label_values(&[label]);
+    }
 }
 
 fn unix_seconds(time: SystemTime) -> f64 {
