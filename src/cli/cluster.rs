@@ -5,12 +5,11 @@ use kube::config::KubeConfigOptions;
 use kube::{Api, Client, Config};
 use serde_json::Value;
 
+use super::connection::{ANSWER, client};
 use crate::api::settings::Settings;
 use crate::api::{AttachmentDefinition, Kind};
 use crate::catalog::{Assembler, Catalog, Identity};
 use crate::sources::each;
-
-use super::connection::{ANSWER, client};
 
 /// Why the cluster could not be asked.
 #[derive(Debug, thiserror::Error)]

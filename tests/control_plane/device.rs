@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use ipnet::Ipv4Net;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use kube::api::{DeleteParams, PostParams};
@@ -20,16 +21,16 @@ const OF_THE_LOOPBACK: &str = "0000:86:00.2";
 const OF_THE_MACHINE: &str = "0000:d8:00.7";
 
 /// An interface of this machine that is not the loopback: its index, and its subnet.
-fn interface() -> Option<(u64, String)> {
+fn interface() -> Option<(u64, Ipv4Net)> {
     let shown =
         Command::new("ip").args(["-json", "-4", "address", "show", "up", "scope", "global"]).output().ok()?;
     let shown: Value = serde_json::from_slice(&shown.stdout).ok()?;
     let of = |link: &Value| {
         let address = &link["addr_info"][0];
-        let subnet: ipnet::Ipv4Net =
+        let subnet: Ipv4Net =
             format!("{}/{}", address["local"].as_str()?, address["prefixlen"].as_u64()?).parse().ok()?;
         // A pool of it needs room for an address.
-        (subnet.prefix_len() < 31).then(|| Some((link["ifindex"].as_u64()?, subnet.trunc().to_string())))?
+        (subnet.prefix_len() < 31).then(|| Some((link["ifindex"].as_u64()?, subnet.trunc())))?
     };
     shown.as_array()?.iter().find_map(of)
 }
@@ -65,12 +66,11 @@ pub(crate) async fn decides_what_shows_at_attach_time() {
         json!({ "apiVersion": "spiderpool.spidernet.io/v2beta1", "kind": "SpiderIPPool",
             "metadata": { "name": name }, "spec": { "subnet": subnet, "ips": ips } })
     };
-    let network: ipnet::Ipv4Net = subnet.parse().expect("it was one");
-    let first = network.hosts().next().expect("it has room").to_string();
+    let first = subnet.hosts().next().expect("it has room").to_string();
     for pool in [
         pool("elsewhere", "198.51.100.0/24", &["198.51.100.1-198.51.100.9"]),
         pool("loopback", "127.0.0.0/8", &["127.1.0.1-127.1.0.9"]),
-        pool("machine", &subnet, &[&first]),
+        pool("machine", &subnet.to_string(), &[&first]),
     ] {
         installation.cluster.apply(&pool.to_string());
     }

@@ -276,6 +276,7 @@ pub(crate) async fn settled(cluster: &Cluster) {
             return;
         }
     }
+    println!("API server and etcd did not settle within a minute");
 }
 
 /// Waits until there are as many definitions for Multus, and their networks say so.
