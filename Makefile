@@ -45,18 +45,21 @@ e2e-nodes: ## the whole chain on two QEMU guests as nodes, RAILWEAVE_ROUNDS time
 e2e-tools: ## build the control plane (etcd, kube-apiserver, ..., helm) from Go modules
 	@e2e/cluster/build.sh
 
+# What `make image` puts into the image.
+IMAGE_PROGRAM = $(CURDIR)/target/$(shell uname -m)-unknown-linux-musl/release/railweave
+
 .PHONY: bench
 bench: ## micro-benchmarks: handler, catalog compilation, rules
 	@cargo bench --features mimalloc
 
 .PHONY: bench-load
-bench-load: ## the server under load over TLS at 1, 16 and 64 connections, beside one that answers a constant
-	@cargo bench --features mimalloc --bench load
+bench-load: image ## the server under load over TLS at 1, 16 and 64 connections, beside a constant answer and a minimal Go webhook
+	@RAILWEAVE_PROGRAM=$(IMAGE_PROGRAM) cargo bench --features mimalloc --bench load
 
 .PHONY: bench-cluster
 bench-cluster: image ## the program of the image on a real API server: what a pod costs, a replica of a big cluster, bursts, addresses
 	@e2e/cluster/build.sh
-	@MIMALLOC_PURGE_DELAY=10 RAILWEAVE_PROGRAM=$(CURDIR)/target/$$(uname -m)-unknown-linux-musl/release/railweave \
+	@MIMALLOC_PURGE_DELAY=10 RAILWEAVE_PROGRAM=$(IMAGE_PROGRAM) \
 	  RAILWEAVE_MEASURE=1 cargo test --test control_plane
 
 .PHONY: generate

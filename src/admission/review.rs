@@ -226,10 +226,18 @@ impl Answer {
 
     /// The name that logs show when the request itself has none yet.
     pub(super) fn named(mut self, name: impl FnOnce() -> String) -> Self {
-        if self.name.is_empty() {
+        if self.name.is_empty() && self.is_logged() {
             self.name = name();
         }
         self
+    }
+
+    /// Whether there will be a line in the log: of each refusal, and of the others where somebody looks for them.
+    fn is_logged(&self) -> bool {
+        match self.verdict {
+            Verdict::Deny | Verdict::Error => true,
+            Verdict::Allow | Verdict::Patch => tracing::enabled!(tracing::Level::DEBUG),
+        }
     }
 
     fn review<O>(request: &ReviewRequest<'_, O>, verdict: Verdict, reason: Reason, body: Vec<u8>) -> Self {

@@ -206,8 +206,3 @@ fn place(problem: &FileProblem) -> String {
 pub(super) fn ca_file(certs: &Path) -> PathBuf {
     certs.join("ca.crt")
 }
-
-/// A runtime for a verb that needs the network.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)
-}

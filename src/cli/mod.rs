@@ -29,6 +29,7 @@ mod process;
 mod render;
 mod report;
 mod review;
+mod runtime;
 mod scene;
 mod serve;
 mod template;

@@ -11,7 +11,8 @@ use super::console::{Console, Ink};
 use super::envelope::creation;
 use super::failure::{Exit, Failure};
 use super::input::{Logging, Release, offline_settings};
-use super::local::{LocalOptions, LocalServer, ca_file, runtime};
+use super::local::{LocalOptions, LocalServer, ca_file};
+use super::runtime::runtime;
 use crate::catalog::{Catalog, Mode, natural_cmp};
 use crate::sources::Directory;
 

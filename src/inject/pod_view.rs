@@ -208,6 +208,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 pub struct Pairs<'a>(Vec<(Text<'a>, Text<'a>)>);
 
 impl Pairs<'_> {
+    /// Keys and values, in document order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Whether every value stands in the body as a string without escapes: not as a number, not as `null`.
+    pub(super) fn is_verbatim(&self) -> bool {
+        self.0.iter().all(|(_, value)| matches!(value, Text(Cow::Borrowed(text)) if !text.is_empty()))
+    }
+
     /// The value of a key; the last one wins, as in the API server.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {

@@ -19,7 +19,7 @@ use crate::load::burst;
 use crate::objects::{annotated_pod, bare_pod, from, opted_in_pod};
 use crate::service::host_name;
 
-const PODS: usize = 500;
+const PODS: usize = 1_000;
 const CLIENTS: usize = 32;
 const ROUNDS: usize = 3;
 
@@ -41,6 +41,8 @@ pub(crate) async fn what_a_pod_costs_the_api_server() {
     installation.cluster.kubectl(&["create", "serviceaccount", "default"], "");
     let pods = Api::<Pod>::default_namespaced(plain.client.clone());
     let railweave = installation.replicas[0].pid();
+    settled(&plain).await;
+    settled(&installation.cluster).await;
 
     let mut rounds: [Vec<Round>; 4] = Default::default();
     for _ in 0..ROUNDS {

@@ -13,7 +13,7 @@
 
 use serde_json::{Value, json};
 
-use super::webhooks::{HOST, mirror, opted_in, silent};
+use super::webhooks::{HOST, MATCH_POLICY, OPTED_IN, SILENT, mirror, opted_in, silent};
 use super::{Registration, selection};
 use crate::api::keys;
 use crate::reason::Reason;
@@ -53,8 +53,8 @@ pub(super) fn render(registration: &Registration<'_>) -> FinalState {
     opted_in_namespaces.push(selection::opted_in());
     FinalState {
         parameter: parameter(registration),
-        pods: policy(registration, "", &selection::never(registration.scope), &opted_in()),
-        namespaces: policy(registration, NAMESPACES_SUFFIX, &opted_in_namespaces, &silent()),
+        pods: policy(registration, "", &selection::never(registration.scope), (OPTED_IN, opted_in())),
+        namespaces: policy(registration, NAMESPACES_SUFFIX, &opted_in_namespaces, (SILENT, silent())),
     }
 }
 
@@ -77,13 +77,18 @@ fn with_patterns(registration: &Registration<'_>, excluded: &str, included: &str
     parameter
 }
 
-fn policy(registration: &Registration<'_>, suffix: &str, namespaces: &[Value], pods: &Value) -> Policy {
+fn policy(
+    registration: &Registration<'_>,
+    suffix: &str,
+    namespaces: &[Value],
+    (condition, pods): (&str, String),
+) -> Policy {
     let mut policy = registration.object("ValidatingAdmissionPolicy", suffix);
     policy["spec"] = json!({
         "failurePolicy": "Fail",
-        "matchConditions": [pods],
+        "matchConditions": [{ "name": condition, "expression": pods }],
         "matchConstraints": {
-            "matchPolicy": "Equivalent",
+            "matchPolicy": MATCH_POLICY,
             "namespaceSelector": { "matchExpressions": namespaces },
             "objectSelector": {},
             "resourceRules": [{

@@ -39,17 +39,15 @@ fn not_in(names: &BTreeSet<&str>) -> Value {
     json!({ "key": NAME_LABEL, "operator": "NotIn", "values": names })
 }
 
-/// The match conditions for what needs a pattern.
-pub(super) fn conditions(scope: &Scope) -> Vec<Value> {
+/// CEL: what of the scope needs a pattern.
+pub(super) fn conditions(scope: &Scope) -> Vec<String> {
     let mut conditions = Vec::new();
     let excluded: Vec<&Glob> = scope.exclude.iter().filter(|glob| !is_plain(glob)).collect();
     if !excluded.is_empty() {
-        let expression = format!("!{}", matches_any(excluded));
-        conditions.push(json!({ "name": "namespace-not-excluded", "expression": expression }));
+        conditions.push(format!("!{}", matches_any(excluded)));
     }
     if !scope.include.iter().all(is_plain) {
-        let expression = matches_any(&scope.include);
-        conditions.push(json!({ "name": "namespace-included", "expression": expression }));
+        conditions.push(matches_any(&scope.include));
     }
     conditions
 }

@@ -13,7 +13,7 @@ use super::cluster;
 use super::console::{Console, Ink};
 use super::failure::{Exit, Failure};
 use super::input::{Files, Format, Release, offline_settings};
-use super::local::runtime;
+use super::runtime::runtime;
 use super::scene::Place;
 use super::template::{namespace_of, places, pod_of};
 use crate::catalog::Catalog;

@@ -5,7 +5,7 @@ use super::mend::{Mended, mend};
 use crate::cli::console::{Console, Ink};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::input::Format;
-use crate::cli::local::runtime;
+use crate::cli::runtime::runtime;
 use crate::cli::scene::Place;
 use crate::ipam::audit::{Finding, FindingKind, audit};
 

@@ -9,7 +9,7 @@ use crate::cli::cluster;
 use crate::cli::console::Console;
 use crate::cli::failure::Failure;
 use crate::cli::input::{Files, Release};
-use crate::cli::local::runtime;
+use crate::cli::runtime::runtime;
 use crate::sources::read_manifests;
 
 /// Where a scene comes from: the cluster, or `-f FILE...`

@@ -102,3 +102,36 @@ fn null_and_empty_resources_are_filled() {
         assert_eq!(answer.pod["spec"]["containers"][0]["resources"]["requests"]["a.b/vf"], "1");
     }
 }
+
+#[test]
+fn the_resources_of_a_container_are_two_operations() {
+    let containers = json!([{"name": "a", "resources": {
+        "limits": {"cpu": "32"}, "requests": {"cpu": "16"}}}]);
+    let answer = Fixture::new().spec("containers", containers).rails().decide();
+    let written = |base: Value| {
+        let mut map = base;
+        for rail in 1..=8 {
+            map[format!("spidernet.io/gpu{rail}sriov")] = "1".into();
+        }
+        map
+    };
+    let operation = |field: &str, value: Value| json!({"op": "add", "path": format!("/spec/containers/0/resources/{field}"), "value": value});
+    let patch = answer.patch.unwrap();
+    assert_eq!(
+        patch.as_array().unwrap()[3..],
+        [
+            operation("limits", written(json!({"cpu": "32"}))),
+            operation("requests", written(json!({"cpu": "16"})))
+        ]
+    );
+}
+
+#[test]
+fn quantities_that_are_written_as_numbers_stay_numbers() {
+    let containers = json!([{"name": "a", "resources": {"limits": {"cpu": 32, "memory": null}}}]);
+    let answer = one_rail().spec("containers", containers).decide();
+    assert_eq!(
+        answer.pod["spec"]["containers"][0]["resources"]["limits"],
+        json!({"cpu": 32, "memory": null, "a.b/vf": "1"})
+    );
+}

@@ -21,11 +21,24 @@ fn quantities() -> impl Strategy<Value = Option<u8>> {
 }
 
 fn container(name: &'static str) -> impl Strategy<Value = Value> {
-    (quantities(), quantities(), any::<bool>()).prop_map(move |(limit, request, extra)| {
+    // The API server sends strings; a manifest may have anything.
+    let memory = proptest::option::of(prop_oneof![
+        Just(json!("256Gi")),
+        Just(json!(1024)),
+        Just(json!(0.5)),
+        Just(json!("\u{e9}\"\\")),
+        Just(json!("")),
+        Just(Value::Null),
+    ]);
+    (quantities(), quantities(), any::<bool>(), memory).prop_map(move |(limit, request, extra, memory)| {
         let mut container = json!({"name": name, "volumeMounts": [{"name": "x\"\\", "mountPath": "/"}]});
         for (field, quantity) in [("limits", limit), ("requests", request)] {
             if let Some(quantity) = quantity {
                 container["resources"][field]["spidernet.io/gpu1sriov"] = quantity.to_string().into();
+            }
+            if let Some(memory) = &memory {
+                container["resources"][field]["memory"] = memory.clone();
+                container["resources"][field]["a~b/c"] = "3".into();
             }
         }
         if extra {
@@ -62,7 +75,7 @@ fn pods() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The pod without the fields that injection may write.
+/// The pod without what injection may write.
 fn rest(pod: &Value) -> Value {
     let mut pod = pod.clone();
     let annotations = pod["metadata"]["annotations"].as_object_mut().unwrap();
@@ -76,8 +89,13 @@ fn rest(pod: &Value) -> Value {
     }
     if let Some(resources) = pod["spec"]["containers"][0].get_mut("resources").and_then(Value::as_object_mut)
     {
-        resources.remove("limits");
-        resources.remove("requests");
+        for field in ["limits", "requests"] {
+            let Some(map) = resources.get_mut(field).and_then(Value::as_object_mut) else { continue };
+            map.retain(|name, _| !name.starts_with("spidernet.io/"));
+            if map.is_empty() {
+                resources.remove(field);
+            }
+        }
         if resources.is_empty() {
             pod["spec"]["containers"][0].as_object_mut().unwrap().remove("resources");
         }
