@@ -16,7 +16,7 @@ use crate::allocation::{
     RAILS, bound_pod, create_nodes, delete_pods, endpoints, installed, network_of_rail, records,
 };
 use crate::installation::{Installation, Options};
-use crate::measure::{cpu_of, memory_of, settled};
+use crate::measure::{cpu_of, memory_of, settled, sum_of_api_server};
 
 /// Pods of 8 rails: 100 on one node and on ten, 1,000 on 125, from pools of exactly that size; then 1,000 from a pool
 /// for each of 256 nodes and rail. Each is filled, emptied and filled again.
@@ -158,14 +158,11 @@ fn follow_endpoints(installation: &Installation) -> mpsc::UnboundedReceiver<(Str
 
 /// Writes of pools, endpoints and Events that the API server has answered so far.
 fn writes(installation: &Installation) -> f64 {
-    let metrics = installation.cluster.kubectl_ok(&["get", "--raw", "/metrics"], "").out;
-    let counted = |line: &&str| {
+    sum_of_api_server(&installation.cluster, |line| {
         line.starts_with("apiserver_request_total{")
             && ["POST", "PUT", "PATCH"].iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
             && ["spiderippools", "spiderendpoints", "events"]
                 .iter()
                 .any(|kind| line.contains(&format!("resource=\"{kind}\"")))
-    };
-    let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
-    metrics.lines().filter(counted).filter_map(value).sum()
+    })
 }
