@@ -132,8 +132,8 @@ impl Operations {
         map: Option<&'v Pairs<'_>>,
         quantities: impl Iterator<Item = (&'v str, Value<'v>)> + Clone,
     ) {
-        // Entries that are not plain strings must stay as they are written.
-        let Some(known) = map.filter(|map| map.is_verbatim()) else {
+        // Entries that are numbers or `null` must stay so.
+        let Some(known) = map.filter(|map| map.are_strings()) else {
             return self.set_all(path, map, quantities);
         };
         let holds = |(key, value): (&str, Value<'_>)| known.get(key).is_some_and(|old| value.is(old));

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -160,16 +159,47 @@ impl ContainerView<'_> {
 
 /// Text borrowed from the body when it holds no escape, owned otherwise. Numbers are taken as their text,
 /// because quantities may be written either way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Text<'a>(Cow<'a, str>);
+#[derive(Clone, Debug)]
+pub struct Text<'a>(Spelling<'a>);
+
+/// How a text stands in the body.
+#[derive(Clone, Debug)]
+enum Spelling<'a> {
+    Plain(&'a str),
+    Escaped(String),
+    Number(Box<str>),
+}
 
 impl Text<'_> {
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Spelling::Plain(text) => text,
+            Spelling::Escaped(text) => text,
+            Spelling::Number(text) => text,
+        }
+    }
+
+    fn number(text: String) -> Self {
+        Self(Spelling::Number(text.into()))
     }
 }
+
+impl Default for Text<'_> {
+    fn default() -> Self {
+        Self(Spelling::Plain(""))
+    }
+}
+
+/// However they are spelled.
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text<'_> {}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -181,19 +211,19 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
                 f.write_str("a string or a number")
             }
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Borrowed(text)))
+                Ok(Text(Spelling::Plain(text)))
             }
             fn visit_str<E>(self, text: &str) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+                Ok(Text(Spelling::Escaped(text.to_owned())))
             }
             fn visit_i64<E>(self, number: i64) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Owned(number.to_string())))
+                Ok(Text::number(number.to_string()))
             }
             fn visit_u64<E>(self, number: u64) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Owned(number.to_string())))
+                Ok(Text::number(number.to_string()))
             }
             fn visit_f64<E>(self, number: f64) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Owned(number.to_string())))
+                Ok(Text::number(number.to_string()))
             }
             fn visit_unit<E>(self) -> Result<Text<'a>, E> {
                 Ok(Text::default())
@@ -213,9 +243,9 @@ impl Pairs<'_> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Whether every value stands in the body as a string without escapes: not as a number, not as `null`.
-    pub(super) fn is_verbatim(&self) -> bool {
-        self.0.iter().all(|(_, value)| matches!(value, Text(Cow::Borrowed(text)) if !text.is_empty()))
+    /// Whether every value stands in the body as a string that says something: not as a number, not as `null`.
+    pub(super) fn are_strings(&self) -> bool {
+        self.0.iter().all(|(_, value)| !matches!(value.0, Spelling::Number(_)) && !value.as_str().is_empty())
     }
 
     /// The value of a key; the last one wins, as in the API server.
