@@ -12,14 +12,7 @@ fn configure(installation: &Installation, exclude: &[&str], include: &[&str]) {
     let configuration = json!({
         "podResourceInject": {"enabled": true, "namespacesExclude": exclude, "namespacesInclude": include},
     });
-    write(installation, &configuration.to_string());
-}
-
-fn write(installation: &Installation, configuration: &str) {
-    let patch = json!({"data": {"conf.yml": configuration}}).to_string();
-    let arguments =
-        ["patch", "configmap", "spiderpool-config", "-n", NAMESPACE, "--type=merge", "-p", &patch];
-    installation.cluster.kubectl_ok(&arguments, "");
+    installation.configure(&configuration.to_string());
 }
 
 pub(crate) async fn of_include_and_exclude_under_load() {
@@ -65,7 +58,7 @@ pub(crate) async fn of_include_and_exclude_under_load() {
 pub(crate) async fn keeps_the_last_good_configuration() {
     let installation = Installation::start("reload-bad", Options::default()).await.with_rails(2).await;
     let replica = &installation.replicas[0];
-    write(&installation, "podResourceInject: {enabled: perhaps}");
+    installation.configure("podResourceInject: {enabled: perhaps}");
     installation
         .wait_for("the replica to say so", || async {
             let answer = crate::service::http_get(replica.endpoint.admin, "/readyz?verbose").await;

@@ -15,7 +15,7 @@ use crate::allocation::{
     RAILS, assert_served, bound_pod, create_nodes, create_pods, delete_pods, endpoints, installed,
     rails_of_size, records, released, served,
 };
-use crate::installation::{Installation, NAMESPACE, Options};
+use crate::installation::{Installation, Options};
 use crate::objects::from;
 
 /// A sweep finds within this what no event led to.
@@ -220,9 +220,7 @@ pub(crate) async fn of_endpoints_that_no_pool_knows_of() {
     assert_eq!(names().await, ["db-0", "train-0"], "nobody asked for it");
     let configuration =
         json!({ "enableCleanOutdatedEndpoint": true, "podResourceInject": { "enabled": true } }).to_string();
-    let patch = json!({ "data": { "conf.yml": configuration } }).to_string();
-    let edit = ["patch", "configmap", "spiderpool-config", "-n", NAMESPACE, "--type=merge", "-p", &patch];
-    installation.cluster.kubectl_ok(&edit, "");
+    installation.configure(&configuration);
     installation.wait_for("the outdated endpoint to go", || async { names().await == ["train-0"] }).await;
     assert_served(&installation, 1).await;
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::cluster::{Cluster, Components};
@@ -108,6 +108,13 @@ impl Installation {
             })
         })
         .await;
+    }
+
+    /// Replaces the text of the configuration, in YAML or JSON.
+    pub(crate) fn configure(&self, configuration: &str) {
+        let patch = json!({"data": {"conf.yml": configuration}}).to_string();
+        let edit = ["patch", "configmap", "spiderpool-config", "-n", NAMESPACE, "--type=merge", "-p", &patch];
+        self.cluster.kubectl_ok(&edit, "");
     }
 
     /// Waits until both webhook configurations carry a CA for every entry.
